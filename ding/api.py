@@ -1,0 +1,240 @@
+"""The REST API's manners: who calls, what they may, strict JSON in, one shape of errors out, pages."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.views import defaults
+from rest_framework import exceptions, status
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import BaseParser
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ding.errors import DomainError
+from ding.keys import SCOPES, Caller, caller_of
+from pos_integrations import strict_json
+from pos_integrations.errors import MalformedPayload
+
+if TYPE_CHECKING:
+    # At run time views load this module by the settings' names: a cycle.
+    from rest_framework.views import APIView
+
+logger = logging.getLogger(__name__)
+
+
+# --- who calls ----------------------------------------------------------------------------------------
+
+
+class Client:
+    """The `request.user` behind an API key: somebody, but nobody with an account."""
+
+    is_authenticated = True
+    is_active = True
+    is_staff = False
+    is_anonymous = False
+
+    def __init__(self, name: str) -> None:
+        self.pk = self.username = name
+
+    def __str__(self) -> str:
+        return self.username
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer dk_…`. Sets `request.auth` to the `Caller`."""
+
+    def authenticate(self, request: Request) -> tuple[Client, Caller] | None:
+        """Who it is; None when the request brings no key."""
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        caller = caller_of(key.strip())
+        if caller is None:
+            raise exceptions.AuthenticationFailed("This API key is not valid, or not any more.")
+        return Client(caller.name), caller
+
+    def authenticate_header(self, request: Request) -> str:
+        """Makes the refusal a 401."""
+        return 'Bearer realm="ding"'
+
+
+class StaffSession(SessionAuthentication):
+    """Staff logged in to the admin: superusers may do everything, other staff may read."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
+        """Who it is; None for nobody and for accounts that are not staff."""
+        found = super().authenticate(request)
+        if found is None or not found[0].is_staff:
+            return None
+        user = found[0]
+        scopes = SCOPES if user.is_superuser else [scope for scope in SCOPES if scope.endswith(":read")]
+        return user, Caller(f"staff:{user.get_username()}"[:64], frozenset(scopes), None)
+
+
+class HasScope(BasePermission):
+    """A view says in `scopes` which scope each method needs; a method without one is closed.
+
+    An object of a restaurant that the caller does not see is not found, exactly like one that is not there.
+    """
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Whether the caller holds the scope."""
+        caller: Any = request.auth
+        method = (request.method or "").lower()
+        if caller is not None and not (method in view.http_method_names and hasattr(view, method)):
+            raise exceptions.MethodNotAllowed(request.method or "")
+        needed = getattr(view, "scopes", {}).get(
+            "GET" if request.method in ("HEAD", "OPTIONS") else request.method
+        )
+        if caller is None or needed is None:
+            return False
+        if needed not in caller.scopes:
+            self.message = f"This needs the scope {needed}, which your key does not have."
+            return False
+        return True
+
+    def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
+        """Whether the object's restaurant is the caller's business."""
+        restaurant_id = getattr(obj, "restaurant_id", None) or obj.pk
+        caller: Any = request.auth
+        if not caller.sees(restaurant_id):
+            raise Http404
+        return True
+
+
+# --- in and out ---------------------------------------------------------------------------------------
+
+
+class StrictJsonParser(BaseParser):
+    """JSON as the standard has it, nothing more: one rule for our clients and for every POS."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        """The value in the body. Raises RequestDataTooBig."""
+        try:
+            # `stream` itself does not know DATA_UPLOAD_MAX_MEMORY_SIZE; `body` does.
+            return strict_json.parse(parser_context["request"].body)
+        except MalformedPayload as error:
+            raise exceptions.ParseError(error.message) from error
+
+
+class NewestFirst(CursorPagination):
+    """Pages that stay right while rows are added; `next` and `previous` are whole addresses."""
+
+    ordering = "-id"
+    page_size_query_param = "limit"
+    max_page_size = 200
+
+
+def error_body(
+    request: HttpRequest | Request | None, code: str, message: str, fields: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The one shape of an error."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if fields:
+        error["fields"] = fields
+    error["request_id"] = getattr(request, "request_id", "")
+    return {"error": error}
+
+
+def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Every exception of an API view as the one shape; None lets a real bug through to the 500 handler."""
+    request = context.get("request")
+    if isinstance(error, DomainError):
+        return Response(error_body(request, error.code, error.message, error.fields), error.status)
+    if isinstance(error, OperationalError | InterfaceError):
+        logger.error("The database does not answer.", exc_info=error)
+        return _unavailable(request)
+    if isinstance(error, RequestDataTooBig):
+        return Response(
+            error_body(request, "too_large", "The body is larger than 10 MiB."),
+            status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+        )
+    if isinstance(error, Http404):
+        error = exceptions.NotFound("There is no such thing, or not for you.")
+    if isinstance(error, exceptions.ValidationError):
+        return Response(
+            error_body(
+                request, "invalid", "Some fields are not right; see fields.", dict(_fields(error.detail))
+            ),
+            status.HTTP_400_BAD_REQUEST,
+        )
+    if isinstance(error, exceptions.APIException):
+        headers = {}
+        if auth_header := getattr(error, "auth_header", None):
+            headers["WWW-Authenticate"] = auth_header
+        if wait := getattr(error, "wait", None):
+            headers["Retry-After"] = str(math.ceil(wait))
+        return Response(
+            error_body(request, str(error.default_code), str(error.detail)),
+            error.status_code,
+            headers=headers,
+        )
+    return None
+
+
+def _unavailable(request: Any) -> Response:
+    return Response(
+        error_body(request, "unavailable", "The database does not answer. Nothing was changed; try again."),
+        status.HTTP_503_SERVICE_UNAVAILABLE,
+        headers={"Retry-After": "2"},
+    )
+
+
+def _fields(detail: Any, path: str = "") -> list[tuple[str, list[dict[str, str]]]]:
+    """DRF's nested detail as flat paths: `items[0].quantity` → its errors."""
+    if isinstance(detail, dict):
+        found = []
+        for name, inner in detail.items():
+            # An int key is a position in a list of objects.
+            step = f"[{name}]" if isinstance(name, int) else (f".{name}" if path else str(name))
+            found += _fields(inner, path + step)
+        return found
+    if isinstance(detail, list) and any(isinstance(inner, dict | list) for inner in detail):
+        return [pair for i, inner in enumerate(detail) if inner for pair in _fields(inner, f"{path}[{i}]")]
+    errors = detail if isinstance(detail, list) else [detail]
+    return [
+        (
+            path or "body",
+            [{"rule": str(getattr(e, "code", "invalid")), "message": str(e)} for e in errors if str(e)],
+        )
+    ]
+
+
+# --- outside of any view -------------------------------------------------------------------------------
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """404 for an address that does not exist."""
+    if not _is_api(request):
+        return defaults.page_not_found(request, exception)
+    message = "There is nothing at this address; /api/docs/ lists what there is."
+    return JsonResponse(error_body(request, "not_found", message), status=404)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """400 for a request that Django itself refuses."""
+    if not _is_api(request):
+        return defaults.bad_request(request, exception)
+    return JsonResponse(error_body(request, "bad_request", "The request is not valid."), status=400)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """500: our bug. The log has the rest, under the request id."""
+    if not _is_api(request):
+        return defaults.server_error(request)
+    message = "Something is wrong on our side; tell us the request_id."
+    return JsonResponse(error_body(request, "internal", message), status=500)

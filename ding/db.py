@@ -1,0 +1,177 @@
+"""What every app needs of the database, the same on SQLite and on MariaDB.
+
+Whole-transaction retry, defaults that hold for plain SQL too, ids compared byte by byte, and the bulk
+upsert whose statement count does not grow with the rows.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import json
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any, ParamSpec, TypeVar
+
+from django.db import OperationalError, connection, models, transaction
+from django.db.models import Func
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TRIES = 4
+# MariaDB: deadlock, lock wait time-out. After either, only the whole transaction may be tried again:
+# a lock wait time-out leaves the first half of it alive.
+_LOCK_CONFLICTS = frozenset({1205, 1213})
+
+MAX_STATEMENT_BYTES = 6 * 1024 * 1024
+MAX_STATEMENT_ROWS = 20_000
+
+
+def transactional(function: Callable[P, T]) -> Callable[P, T]:
+    """Run `function` in one transaction, tried again as a whole when it meets a deadlock.
+
+    Inside another transaction it simply runs: then the outermost one is tried again. So `function` must
+    do nothing that a rollback does not undo.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        if connection.in_atomic_block:
+            return function(*args, **kwargs)
+        for tries_left in reversed(range(TRIES)):
+            try:
+                with transaction.atomic():
+                    return function(*args, **kwargs)
+            except OperationalError as error:
+                if not tries_left or not is_lock_conflict(error):
+                    raise
+                time.sleep(random.uniform(0, 0.05 * (TRIES - tries_left)))  # noqa: S311 - jitter
+        raise AssertionError("unreachable")
+
+    return wrapper
+
+
+def is_lock_conflict(error: OperationalError) -> bool:
+    """Whether another transaction was merely in the way."""
+    code = error.args[0] if error.args else None
+    return code in _LOCK_CONFLICTS or "database is locked" in str(error)
+
+
+class ExactCharField(models.CharField):
+    """Text that identifies: compared byte by byte.
+
+    MariaDB's default collation holds `AbC`, `aBc`, `Äbc` and `AbC ` equal; for an id that is a bug.
+    """
+
+    def db_parameters(self, connection: Any) -> dict[str, Any]:
+        """Add the binary collation where the database has one by that name."""
+        parameters = super().db_parameters(connection)
+        if connection.vendor == "mysql":
+            # Not `utf8mb4_bin`: that one pads with spaces and holds `AbC` and `AbC ` equal.
+            parameters["collation"] = (
+                "utf8mb4_nopad_bin" if connection.mysql_is_mariadb else "utf8mb4_0900_bin"
+            )
+        return parameters
+
+
+class UtcNow(Func):
+    """A column default: the database's clock in UTC, for rows that are inserted by plain SQL."""
+
+    template = "UTC_TIMESTAMP(6)"
+    output_field = models.DateTimeField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """SQLite's own word for it is always UTC."""
+        return self.as_sql(compiler, connection, template="CURRENT_TIMESTAMP", **context)
+
+
+class RandomId(Func):
+    """A column default: 32 hexadecimal digits that no other row has. Not a secret."""
+
+    template = "REPLACE(UUID(), '-', '')"
+    output_field = models.CharField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """SQLite has no `UUID`."""
+        return self.as_sql(compiler, connection, template="lower(hex(randomblob(16)))", **context)
+
+
+def upsert(
+    model: type[models.Model],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    key: Sequence[str],
+    keep: Sequence[str] = (),
+) -> None:
+    """Insert `rows`; where the unique `key` is there already, update it in place (its id stays).
+
+    `columns` are database columns; values are str, int, bool, None, Decimal, aware datetime, date or time,
+    JSON as text. Columns in `keep` are written on insert only. One statement for some megabytes of rows.
+    On MariaDB any unique key triggers the update, so `key` must be the only one beside the primary key.
+    """
+    if not rows:
+        return
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(column) for column in columns)
+    changing = [quote(column) for column in columns if column not in {*key, *keep}]
+    table = quote(model._meta.db_table)
+    with connection.cursor() as cursor:
+        for chunk in _chunks([_plain_row(row) for row in rows]):
+            if connection.vendor == "sqlite":
+                # One JSON parameter: SQLite allows too few parameters for a statement of many rows.
+                fields = ", ".join(f"json_extract(value, '$[{i}]')" for i in range(len(columns)))
+                updates = ", ".join(f"{name} = excluded.{name}" for name in changing)
+                conflict = ", ".join(quote(column) for column in key)
+                cursor.execute(
+                    f"INSERT INTO {table} ({names}) SELECT {fields} FROM json_each(%s) WHERE true "  # noqa: S608
+                    f"ON CONFLICT ({conflict}) DO UPDATE SET {updates}",
+                    [json.dumps(chunk)],
+                )
+            else:
+                row_marks = f"({', '.join(['%s'] * len(columns))})"
+                updates = ", ".join(f"{name} = VALUES({name})" for name in changing)
+                cursor.execute(
+                    f"INSERT INTO {table} ({names}) VALUES {', '.join([row_marks] * len(chunk))} "  # noqa: S608
+                    f"ON DUPLICATE KEY UPDATE {updates}",
+                    [value for row in chunk for value in row],
+                )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    if isinstance(value, Decimal | dt.date | dt.time):
+        return str(value)
+    return value
+
+
+def _plain_row(row: Sequence[Any]) -> list[Any]:
+    return [_plain(value) for value in row]
+
+
+def _chunks(rows: list[list[Any]]) -> Iterator[list[list[Any]]]:
+    chunk: list[list[Any]] = []
+    size = 0
+    for row in rows:
+        row_size = sum(len(value.encode()) if isinstance(value, str) else 8 for value in row)
+        if chunk and (size + row_size > MAX_STATEMENT_BYTES or len(chunk) >= MAX_STATEMENT_ROWS):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(row)
+        size += row_size
+    yield chunk
+
+
+def raise_sqlite_parameter_limit(sender: Any, connection: Any, **kwargs: Any) -> None:
+    """Use as many parameters per statement as this SQLite allows, so that bulk inserts stay one statement.
+
+    Django 5.2 assumes 999, the limit of SQLite before 2020.
+    """
+    if connection.vendor == "sqlite":
+        limit = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+        connection.features.max_query_params = limit

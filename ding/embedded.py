@@ -1,0 +1,51 @@
+"""Everything in one process, nothing installed but Python: web, worker, scheduler.
+
+The broker lives in this process's memory, so only these threads hear nudges; whatever another process
+puts into the database is found by the sweepers. With CELERY_BROKER_URL and DATABASE_URL set, the same
+threads serve a real Redis and a real MariaDB.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from celery.beat import EmbeddedService
+from celery.concurrency import get_implementation
+from waitress.server import create_server
+
+from ding.celery import app
+from ding.wsgi import application
+
+WEB_THREADS = 8
+WORKER_THREADS = 8
+
+
+class Embedded:
+    """Start and stop all of it; a context manager."""
+
+    def __init__(self, host: str, port: int) -> None:
+        # Opening the socket first: a taken port must be known before anything else runs.
+        self._web: Any = create_server(application, host=host, port=port, threads=WEB_THREADS)
+        self._worker: Any = app.WorkController(
+            pool_cls=get_implementation("threads"),
+            concurrency=WORKER_THREADS,
+            loglevel="WARNING",
+            without_heartbeat=True,
+            without_mingle=True,
+            without_gossip=True,
+        )
+        self._beat: Any = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
+
+    def __enter__(self) -> Embedded:
+        """Start the threads."""
+        for name, run in (("web", self._web.run), ("worker", self._worker.start)):
+            threading.Thread(target=run, name=name, daemon=True).start()
+        self._beat.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Stop taking requests, then stop working; what is unfinished is in the database."""
+        self._web.close()
+        self._beat.stop()
+        self._worker.stop(in_sighandler=False)

@@ -1,0 +1,92 @@
+"""`manage.py run`: all of ding and a simulated POS in one process, with a demo restaurant and an order to watch."""
+
+from __future__ import annotations
+
+import signal
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from ding import demo
+from pos_integrations.simulator import SimulatedPos
+
+HOST = "127.0.0.1"
+
+
+class Command(BaseCommand):
+    """For trying ding out on one machine; docker-compose.yml shows how it runs for real."""
+
+    help = "Run web, worker, scheduler and a simulated POS together, with a demo restaurant."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Ports come from the environment: PORT, SIMULATED_POS_PORT."""
+        parser.add_argument("--no-order", action="store_true", help="do not place the demo order")
+        parser.add_argument("--step-seconds", type=float, default=1.5, help="pace of the simulated kitchen")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Until Ctrl-C."""
+        # Late: only this process needs a web server and a worker.
+        from ding.embedded import Embedded
+
+        # Also where a shell started us in the background and SIGINT is ignored.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+        try:
+            self._run(Embedded, options)
+        except KeyboardInterrupt:
+            self._say("Stopped.")
+
+    def _run(self, embedded: Any, options: dict[str, Any]) -> None:
+        self._say("Preparing the database ...")
+        call_command("migrate", verbosity=0)
+        base_url = f"http://{HOST}:{settings.PORT}"
+        try:
+            pos = SimulatedPos(port=settings.SIMULATED_POS_PORT, step_seconds=options["step_seconds"]).start()
+            everything = embedded(HOST, settings.PORT)
+        except OSError as error:
+            ports = (
+                f"PORT={settings.PORT + 10} SIMULATED_POS_PORT={settings.SIMULATED_POS_PORT + 10} make run"
+            )
+            raise CommandError(f"A port is taken ({error.strerror}). Try other ones:\n  {ports}") from error
+        try:
+            with everything:
+                integration = demo.set_up(pos.base_url)
+                items = demo.sync(integration)
+                key = demo.api_key(integration.restaurant)
+                self._welcome(base_url, pos.base_url, integration.restaurant_id, items)
+                if not options["no_order"]:
+                    self._show_order(base_url, key, integration.restaurant_id)
+                self._say("\nRunning. `make demo` places another order. Ctrl-C stops everything.")
+                while True:
+                    time.sleep(3600)
+        finally:
+            pos.close()
+
+    def _welcome(self, base_url: str, pos_url: str, restaurant_id: int, items: int) -> None:
+        password = demo.admin_password()
+        var = settings.VAR_DIR.relative_to(settings.BASE_DIR)
+        self._say(
+            f"""
+ding is up.
+  admin            {base_url}/admin/     admin / {password}
+  API to try       {base_url}/api/docs/
+  API key          {var}/demo-api-key
+  webhook secret   {var}/demo-webhook-secret
+  restaurant       {restaurant_id} ({demo.NAME}), {items} items synchronised
+  simulated POS    {pos_url}
+"""
+        )
+
+    def _show_order(self, base_url: str, key: str, restaurant_id: int) -> None:
+        try:
+            call_command("demo", base_url=base_url, key=key, restaurant=restaurant_id, stdout=self.stdout)
+        except CommandError as error:
+            self.stderr.write(str(error))
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()

@@ -1,0 +1,66 @@
+"""Tell a worker that work is due, without ever making the caller wait or fail.
+
+The work itself is a row that a sweeper finds anyway; a nudge only makes it sooner. Publishing to a hung
+Redis blocks for many seconds, so a side thread does it: a nudge is put down in memory after the commit,
+the same nudge is held once however often it is asked for, and one that cannot be published is dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import Any
+
+from celery import Task
+from django.db import transaction
+
+logger = logging.getLogger(__name__)
+
+MOST_PENDING = 10_000
+
+
+def nudge(task: Task, *ids: int) -> None:
+    """After the commit, ask a worker to run `task` with these ids."""
+    # A lambda: Django reads `__qualname__` when it logs a failing callback, which a partial has not.
+    transaction.on_commit(lambda: _publisher.put(task, ids), robust=True)
+
+
+class _Publisher:
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._pending: dict[tuple[str, tuple[int, ...]], Task] = {}
+        self._wake = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def put(self, task: Task, ids: tuple[int, ...]) -> None:
+        with self._wake:
+            if len(self._pending) < MOST_PENDING:
+                self._pending[task.name, ids] = task
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="nudge", daemon=True)
+                self._thread.start()
+            self._wake.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._pending:
+                    self._wake.wait()
+                (name, ids), task = next(iter(self._pending.items()))
+                del self._pending[name, ids]
+            self._publish(task, ids)
+
+    def _publish(self, task: Task, ids: tuple[int, ...]) -> Any:
+        try:
+            return task.apply_async(args=ids, retry=False, ignore_result=True)
+        except Exception:  # whatever the broker does, the row is there and the sweeper finds it
+            logger.warning("Nudge not published; the sweeper will find the work.", extra={"task": task.name})
+            return None
+
+
+_publisher = _Publisher()
+# A forked worker process inherits no threads.
+os.register_at_fork(after_in_child=_publisher.reset)

@@ -1,0 +1,48 @@
+"""What machines that watch ding ask: is it alive, is it ready, and how much is waiting."""
+
+from __future__ import annotations
+
+import hmac
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from notifications.models import Notification
+from pos_integrations import health
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The database answers too; without it nothing can be acknowledged."""
+    ready = health.database_answers()
+    return JsonResponse({"ready": ready}, status=200 if ready else 503)
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The queues, for Prometheus; behind METRICS_TOKEN, and closed without one."""
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    token = settings.METRICS_TOKEN
+    if not token or not hmac.compare_digest(given.encode(), token.encode()):
+        return HttpResponse(
+            "Set METRICS_TOKEN and send it as a bearer token.", status=401, content_type="text/plain"
+        )
+    registry = CollectorRegistry()
+    due = Gauge("ding_queue_due", "Rows that are due now.", ["queue"], registry=registry)
+    oldest = Gauge(
+        "ding_queue_oldest_due_seconds", "Age of the oldest due row.", ["queue"], registry=registry
+    )
+    messages = health.queue_state("notifications", Notification.objects.due(timezone.now()))
+    for queue in [*health.queues(), messages]:
+        due.labels(queue.name).set(queue.due)
+        oldest.labels(queue.name).set(queue.oldest_due_seconds)
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

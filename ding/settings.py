@@ -1,0 +1,323 @@
+"""Every setting, grouped by subject. All values come from the environment (or a `.env` file beside manage.py).
+
+A value without a safe default has none: then ding refuses to start and says what to do. `.env.example`
+lists every variable.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import environ
+import structlog
+from django.core.exceptions import ImproperlyConfigured
+from kombu import Queue
+
+from ding.logs import without_tokens
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+# NAME_FILE=/run/secrets/x works for every variable, beside NAME=x.
+env = environ.FileAwareEnv()
+env_file = Path(env.str("DING_ENV_FILE", default=str(BASE_DIR / ".env")))
+if env_file.is_file():
+    env.read_env(env_file)
+
+
+def required(name: str) -> str:
+    """A variable that ding does not start without."""
+    value: str = env.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(
+            f"{name} is not set. `make .env` writes a .env file with fresh secrets; .env.example explains each."
+        )
+    return value
+
+
+# --- Secrets ---
+SECRET_KEY = required("SECRET_KEY")
+# id:base64 of 32 bytes, comma-separated; the first seals, all open.
+ENCRYPTION_KEYS = required("ENCRYPTION_KEYS")
+# Signs the per-order token in callback addresses. Changing it cuts off callbacks of open orders.
+CALLBACK_KEY = required("CALLBACK_KEY")
+
+# --- Web ---
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = [
+    host.strip() for host in env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+]
+CSRF_TRUSTED_ORIGINS = [origin.strip() for origin in env.list("CSRF_TRUSTED_ORIGINS", default=[])]
+# Where `manage.py run` listens.
+PORT = env.int("PORT", default=8000)
+# The address under which a POS reaches us; goes into callback addresses.
+PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+# Where `manage.py run` lets the simulated POS listen.
+SIMULATED_POS_PORT = env.int("SIMULATED_POS_PORT", default=8001)
+# True behind a proxy that ends TLS and sets X-Forwarded-Proto itself.
+BEHIND_TLS = env.bool("BEHIND_TLS", default=False)
+if BEHIND_TLS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    # A sender of webhooks or an API client does not follow a redirect: it gets a refusal from the proxy.
+    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)/?$"]
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# Bearer token that Prometheus shows at /metrics; empty: /metrics is closed.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
+# A whole menu may come in one webhook; MariaDB's default packet is 16 MiB.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+
+ROOT_URLCONF = "ding.urls"
+WSGI_APPLICATION = "ding.wsgi.application"
+# Every API path is routed with and without its last slash; this is for the admin alone.
+APPEND_SLASH = True
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "ding.apps.DingConfig",
+    "menus.apps.MenusConfig",
+    "orders.apps.OrdersConfig",
+    "notifications.apps.NotificationsConfig",
+    "pos_integrations.apps.PosIntegrationsConfig",
+]
+
+MIDDLEWARE = [
+    "ding.middleware.RequestId",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+STATIC_URL = "static/"
+# Static files are served from the packages that bring them; there is no collecting step to forget.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+LOGIN_REDIRECT_URL = "/admin/"
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+
+# --- Database ---
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'ding.sqlite3'}")}
+_database = DATABASES["default"]
+_database["CONN_MAX_AGE"] = 60
+_database["CONN_HEALTH_CHECKS"] = True
+if _database["ENGINE"].endswith("sqlite3"):
+    VAR_DIR.mkdir(mode=0o700, exist_ok=True)
+    _database["OPTIONS"] = {
+        # A transaction that reads first and writes later would otherwise fail at once when two meet.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+elif _database["ENGINE"].endswith("mysql"):
+    try:
+        import MySQLdb  # noqa: F401
+    except ImportError as error:
+        raise ImproperlyConfigured(
+            "DATABASE_URL names MySQL, but its driver is not installed:\n"
+            "  apt-get install -y --no-install-recommends build-essential pkg-config libmariadb-dev\n"
+            "  pip install -r requirements.txt"
+        ) from error
+    _database["OPTIONS"] = {
+        "charset": "utf8mb4",
+        "isolation_level": "read committed",
+        "connect_timeout": 4,
+        "read_timeout": 20,
+        "write_timeout": 20,
+        "init_command": (
+            "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', "
+            "innodb_lock_wait_timeout = 5, time_zone = '+00:00'"
+        ),
+    }
+    _database.setdefault("TEST", {}).update({"CHARSET": "utf8mb4"})
+
+# --- Workers ---
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="memory://localhost")
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"polling_interval": 0.1}
+    if CELERY_BROKER_URL.startswith("memory://")
+    else {
+        "socket_timeout": 2,
+        "socket_connect_timeout": 2,
+        # Longer than any task; what a killed worker held comes back within seconds after it.
+        "visibility_timeout": 900,
+        "unacked_restore_interval": 1,
+        "unacked_restore_throttle": 1,
+    }
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10.0
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Times nest: a POS call (30 s) < soft limit < hard limit < lease (90 s) < visibility (900 s).
+CELERY_TASK_SOFT_TIME_LIMIT = 45
+CELERY_TASK_TIME_LIMIT = 60
+# How long a claimed row belongs to its worker; then the worker counts as dead.
+LEASE_SECONDS = env.int("LEASE_SECONDS", default=90)
+# A worker serves all of them unless told otherwise (`celery -A ding worker -Q orders`).
+CELERY_TASK_QUEUES = [Queue(name) for name in ("default", "orders", "webhooks", "menus", "notifications")]
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {
+    "pos_integrations.tasks.push_order": {"queue": "orders"},
+    "pos_integrations.tasks.sweep_pushes": {"queue": "orders"},
+    "pos_integrations.tasks.drain_webhooks": {"queue": "webhooks"},
+    "pos_integrations.tasks.sync_menu": {"queue": "menus"},
+    "pos_integrations.tasks.sweep_menu_syncs": {"queue": "menus"},
+    "notifications.tasks.*": {"queue": "notifications"},
+}
+
+
+def _every(task: str, seconds: float) -> dict[str, object]:
+    # A tick that no worker took before the next one is of no use to anybody.
+    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 10)}}
+
+
+CELERY_BEAT_SCHEDULE = {
+    "sweep pushes": _every("pos_integrations.tasks.sweep_pushes", 5),
+    "drain webhooks": _every("pos_integrations.tasks.drain_webhooks", 5),
+    "sweep menu syncs": _every("pos_integrations.tasks.sweep_menu_syncs", 15),
+    "send notifications": _every("notifications.tasks.send_due", 5),
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+
+# --- Talking to a POS ---
+# Private networks in which a POS may stand, comma-separated, e.g. 192.168.10.0/24; public ones always may.
+POS_ALLOWED_NETWORKS = [
+    ipaddress.ip_network(network.strip()) for network in env.list("POS_ALLOWED_NETWORKS", default=[])
+]
+# Only for a simulated POS on the same machine.
+POS_ALLOW_PLAIN_HTTP = env.bool("POS_ALLOW_PLAIN_HTTP", default=False)
+# A menu that would take away more than this share of the live items is held for a person.
+MENU_SHRINK_LIMIT_PERCENT = env.int("MENU_SHRINK_LIMIT_PERCENT", default=30)
+# How often a menu is fetched although nobody asked; 0: never.
+MENU_SYNC_MINUTES = env.int("MENU_SYNC_MINUTES", default=360)
+
+# --- Telling the guest ---
+vars().update(env.email("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="orders@localhost")
+EMAIL_TIMEOUT = 15
+# console, msg91, twilio, or none
+SMS_CHANNEL = env.str("SMS_CHANNEL", default="console")
+MSG91_AUTH_KEY = env.str("MSG91_AUTH_KEY", default="")
+MSG91_TEMPLATE_ID = env.str("MSG91_TEMPLATE_ID", default="")
+TWILIO_ACCOUNT_SID = env.str("TWILIO_ACCOUNT_SID", default="")
+TWILIO_AUTH_TOKEN = env.str("TWILIO_AUTH_TOKEN", default="")
+TWILIO_FROM_NUMBER = env.str("TWILIO_FROM_NUMBER", default="")
+
+# --- REST ---
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["ding.api.ApiKeyAuthentication", "ding.api.StaffSession"],
+    "DEFAULT_PERMISSION_CLASSES": ["ding.api.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["ding.api.StrictJsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "ding.api.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "ding.schema.Schema",
+    "EXCEPTION_HANDLER": "ding.api.handle_error",
+    "PAGE_SIZE": 50,
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ding",
+    "DESCRIPTION": "The hub between a restaurant's ordering channels and its POS.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "OAS_VERSION": "3.1.1",
+}
+
+# --- Logs ---
+# json for machines, console for people
+LOG_FORMAT = env.str("LOG_FORMAT", default="json")
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": [
+                structlog.contextvars.merge_contextvars,
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(),
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+            ],
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                without_tokens,
+                *(
+                    [structlog.processors.JSONRenderer()]
+                    if LOG_FORMAT == "json"
+                    else [structlog.dev.ConsoleRenderer(colors=False)]
+                ),
+            ],
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        # Celery announces each task twice.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+    },
+}

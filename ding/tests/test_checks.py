@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from ding import checks
+
+
+def ids(messages):
+    return [message.id for message in messages]
+
+
+def test_short_secrets_are_an_error(settings):
+    assert checks.secrets_are_strong() == []
+    settings.SECRET_KEY = "x" * 15
+    assert ids(checks.secrets_are_strong()) == ["ding.E001"]
+    settings.CALLBACK_KEY = ""
+    assert ids(checks.secrets_are_strong()) == ["ding.E001", "ding.E001"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "broker", "found"),
+    [
+        ("django.db.backends.mysql", "memory://", ["ding.W001"]),
+        ("django.db.backends.mysql", "redis://127.0.0.1:6379/0", []),
+        ("django.db.backends.sqlite3", "memory://", []),
+    ],
+)
+def test_the_memory_broker_does_not_fit_a_shared_database(monkeypatch, engine, broker, found):
+    settings = SimpleNamespace(DATABASES={"default": {"ENGINE": engine}}, CELERY_BROKER_URL=broker)
+    monkeypatch.setattr(checks, "settings", settings)
+    assert ids(checks.broker_fits_the_database()) == found
+
+
+def test_plain_http_is_warned_of_in_production(settings):
+    settings.POS_ALLOW_PLAIN_HTTP = True
+    assert ids(checks.plain_http_is_for_simulators()) == ["ding.W002"]
+    settings.POS_ALLOW_PLAIN_HTTP = False
+    assert checks.plain_http_is_for_simulators() == []

@@ -1,0 +1,167 @@
+"""Restaurants to edit, and their menus to look at: a menu is changed at the POS and comes with a sync."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from menus.models import (
+    AddOnGroup,
+    AddOnItem,
+    Category,
+    Discount,
+    Item,
+    Menu,
+    Restaurant,
+    Tax,
+    Variation,
+)
+
+
+class RestaurantForm(forms.ModelForm):
+    """Refuses what would fail later, at the first order."""
+
+    class Meta:
+        model = Restaurant
+        fields = ("name", "address", "phone", "email", "timezone", "currency", "accepting_orders")
+        help_texts = {
+            "timezone": "As the IANA database names it, such as Asia/Kolkata.",
+            "currency": "Three letters of ISO 4217, such as INR.",
+            "accepting_orders": "Off: the API refuses every order of this restaurant.",
+        }
+
+    def clean_timezone(self) -> str:
+        """One that this machine knows."""
+        name: str = self.cleaned_data["timezone"]
+        if name not in zoneinfo.available_timezones():
+            raise forms.ValidationError("There is no such time zone. Write it like Asia/Kolkata.", "unknown")
+        return name
+
+    def clean_currency(self) -> str:
+        """Three capital letters."""
+        code: str = self.cleaned_data["currency"].upper()
+        if not (len(code) == 3 and code.isascii() and code.isalpha()):
+            raise forms.ValidationError("A currency has three letters. Write it like INR.", "unknown")
+        return code
+
+
+@admin.register(Restaurant)
+class RestaurantAdmin(admin.ModelAdmin):
+    """Facts of an outlet. It is never deleted: orders point at it."""
+
+    form = RestaurantForm
+    list_display = ("name", "phone", "email", "timezone", "currency", "accepting_orders")
+    list_filter = ("accepting_orders",)
+    search_fields = ("name", "phone", "email")
+    ordering = ("name", "id")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never; switch off `accepting_orders` instead."""
+        return False
+
+
+class ReadOnly:
+    """An admin, or a part of one, that only shows."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A menu comes with a sync."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The next sync would undo it."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Past orders point at it."""
+        return False
+
+
+@admin.register(Menu)
+class MenuAdmin(ReadOnly, admin.ModelAdmin):
+    """Menus as wholes."""
+
+    list_display = ("restaurant", "version", "synced_at", "announced_at")
+    list_select_related = ("restaurant",)
+    search_fields = ("restaurant__name",)
+    ordering = ("restaurant__name",)
+
+
+class MenuRowAdmin(ReadOnly, admin.ModelAdmin):
+    """What the lists of all rows of menus have in common."""
+
+    list_display: ClassVar[Any] = ("name", "restaurant", "external_id", "active")
+    list_filter: ClassVar[Any] = ("active", "restaurant")
+    list_select_related: ClassVar[Any] = ("restaurant",)
+    search_fields: ClassVar[Any] = ("name", "external_id")
+    search_help_text = "A part of the name or of the POS's id."
+    ordering = ("restaurant", "rank", "id")
+    show_full_result_count = False
+    exclude = ("content_hash",)
+
+
+admin.site.register([Category, Discount], MenuRowAdmin)
+
+
+@admin.register(Tax)
+class TaxAdmin(MenuRowAdmin):
+    """Taxes with their rates."""
+
+    list_display = ("name", "restaurant", "rate", "kind", "inclusive", "external_id", "active")
+    list_filter = ("active", "kind", "inclusive", "restaurant")
+
+
+class VariationInline(ReadOnly, admin.TabularInline):
+    """The sizes of an item."""
+
+    model = Variation
+    fields = ("name", "group_name", "price", "active", "in_stock", "stock_changed_at", "external_id")
+    ordering = ("rank", "id")
+
+
+@admin.register(Item)
+class ItemAdmin(MenuRowAdmin):
+    """Dishes with what can be sold of them."""
+
+    list_display = ("name", "restaurant", "category", "price", "active", "in_stock", "external_id")
+    list_filter = ("active", "in_stock", "restaurant")
+    list_select_related = ("restaurant", "category")
+    inlines = (VariationInline,)
+
+
+@admin.register(Variation)
+class VariationAdmin(MenuRowAdmin):
+    """Sizes with their dishes."""
+
+    list_display = ("name", "item", "restaurant", "price", "active", "in_stock", "external_id")
+    list_filter = ("active", "in_stock", "restaurant")
+    list_select_related = ("restaurant", "item")
+    search_fields = ("name", "external_id", "item__name")
+    search_help_text = "A part of the name, of the item's name, or of the POS's id."
+
+
+class AddOnItemInline(ReadOnly, admin.TabularInline):
+    """What a group offers."""
+
+    model = AddOnItem
+    fields = ("name", "price", "active", "in_stock", "stock_changed_at", "external_id")
+    ordering = ("rank", "id")
+
+
+@admin.register(AddOnGroup)
+class AddOnGroupAdmin(MenuRowAdmin):
+    """Add-ons offered together."""
+
+    inlines = (AddOnItemInline,)
+
+
+@admin.register(AddOnItem)
+class AddOnItemAdmin(MenuRowAdmin):
+    """Add-ons with their groups."""
+
+    list_display = ("name", "group", "restaurant", "price", "active", "in_stock", "external_id")
+    list_filter = ("active", "in_stock", "restaurant")
+    list_select_related = ("restaurant", "group")

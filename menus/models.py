@@ -1,0 +1,208 @@
+"""Restaurants and their menus as ding keeps them.
+
+Rows of a menu are never deleted, only deactivated: past orders point at them. `external_id` is the POS's
+id, unique per restaurant and kind. `content_hash` tells a sync whether a row differs without comparing it.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from ding.db import ExactCharField, UtcNow
+
+
+class Restaurant(models.Model):
+    """One physical outlet."""
+
+    name = models.CharField(max_length=200)
+    address = models.CharField(max_length=500, blank=True, default="", db_default="")
+    phone = models.CharField(max_length=50, blank=True, default="", db_default="")
+    email = models.EmailField(blank=True, default="", db_default="")
+    timezone = models.CharField(max_length=64, default="Asia/Kolkata", db_default="Asia/Kolkata")
+    currency = models.CharField(max_length=3, default="INR", db_default="INR")
+    accepting_orders = models.BooleanField(default=True, db_default=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_default=UtcNow())
+    updated_at = models.DateTimeField(auto_now=True, db_default=UtcNow())
+
+    class Meta:
+        db_table = "Restaurants"
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Menu(models.Model):
+    """What is true of a restaurant's menu as a whole; its row is also the lock of all changes to it.
+
+    `version` grows with every change of any row, in the same transaction: whoever reads the menu in
+    several statements and finds the same version before and after has read one menu.
+    `charges` is `menus.snapshot.Charges` as JSON.
+    """
+
+    restaurant = models.OneToOneField(Restaurant, models.PROTECT, primary_key=True, related_name="menu")
+    version = models.PositiveBigIntegerField(default=0)
+    charges = models.JSONField(default=dict)
+    synced_at = models.DateTimeField(null=True)
+    # The time stamp of the newest "menu changed" that the POS sent; older ones are replays.
+    announced_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "Menus"
+
+    def __str__(self) -> str:
+        return f"menu of {self.restaurant_id}, version {self.version}"
+
+
+class MenuRow(models.Model):
+    """What every row of a menu has.
+
+    `active`: on the POS's current menu and switched on there.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    restaurant = models.ForeignKey(Restaurant, models.PROTECT, db_index=False)
+    external_id = ExactCharField(max_length=64)
+    name = models.CharField(max_length=255)
+    active = models.BooleanField(default=True, db_default=True)
+    rank = models.IntegerField(default=0, db_default=0)
+    content_hash = models.CharField(max_length=32, default="", db_default="")
+    created_at = models.DateTimeField(auto_now_add=True, db_default=UtcNow())
+    updated_at = models.DateTimeField(auto_now=True, db_default=UtcNow())
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Stocked(models.Model):
+    """What can be sold out: by the menu itself, or by the POS's stock reports, which are newer.
+
+    `menu_in_stock` is what the menu said last; a menu moves `in_stock` only when it changes its own mind,
+    so that a routine menu push does not put back what the kitchen has just run out of.
+    """
+
+    menu_in_stock = models.BooleanField(default=True, db_default=True)
+    in_stock = models.BooleanField(default=True, db_default=True)
+    # When the newest stock report says it happened; older ones are replays.
+    stock_changed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Category(MenuRow):
+    """A heading of the menu."""
+
+    parent_external_id = ExactCharField(max_length=64, blank=True, default="", db_default="")
+    image_url = models.TextField(blank=True, default="")
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "Categories"
+        constraints = [
+            models.UniqueConstraint(fields=("restaurant", "external_id"), name="uq_category_external")
+        ]
+        verbose_name_plural = "categories"
+
+
+class Tax(MenuRow):
+    """One tax; `rate` is a percentage or, with `kind` fixed, an amount. Empty `order_types`: all."""
+
+    rate = models.DecimalField(max_digits=9, decimal_places=4)
+    kind = models.CharField(max_length=10)
+    base = models.CharField(max_length=10)
+    inclusive = models.BooleanField(default=False)
+    order_types = models.JSONField(default=list)
+
+    class Meta:
+        db_table = "Taxes"
+        constraints = [models.UniqueConstraint(fields=("restaurant", "external_id"), name="uq_tax_external")]
+        verbose_name_plural = "taxes"
+
+
+class Discount(MenuRow):
+    """A discount of the menu; `rule` is `menus.snapshot.DiscountSnapshot` as JSON."""
+
+    rule = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "Discounts"
+        constraints = [
+            models.UniqueConstraint(fields=("restaurant", "external_id"), name="uq_discount_external")
+        ]
+
+
+class AddOnGroup(MenuRow):
+    """Add-ons offered together."""
+
+    class Meta:
+        db_table = "AddOnGroups"
+        constraints = [
+            models.UniqueConstraint(fields=("restaurant", "external_id"), name="uq_addon_group_external")
+        ]
+        verbose_name = "add-on group"
+
+
+class AddOnItem(Stocked, MenuRow):
+    """One thing that can be added to an item."""
+
+    group = models.ForeignKey(AddOnGroup, models.PROTECT, related_name="items")
+    price = models.DecimalField(max_digits=12, decimal_places=2)
+    diet = models.CharField(max_length=20, blank=True, default="", db_default="")
+
+    class Meta:
+        db_table = "AddOnItems"
+        constraints = [
+            models.UniqueConstraint(fields=("restaurant", "external_id"), name="uq_addon_item_external")
+        ]
+        verbose_name = "add-on item"
+
+
+class Item(Stocked, MenuRow):
+    """One dish.
+
+    `addon_groups` is a list of `{"group_id": external id, "minimum", "maximum" or null}`; `tax_ids` a list
+    of external ids: both belong to the item's own content, so a sync compares and writes them with it.
+    """
+
+    category = models.ForeignKey(Category, models.PROTECT, null=True, related_name="items")
+    description = models.TextField(blank=True, default="")
+    price = models.DecimalField(max_digits=12, decimal_places=2)
+    packing_charge = models.DecimalField(max_digits=12, decimal_places=2, null=True)
+    tax_ids = models.JSONField(default=list)
+    tax_inclusive = models.BooleanField(default=False, db_default=False)
+    tax_exempt = models.BooleanField(default=False, db_default=False)
+    discount_exempt = models.BooleanField(default=False, db_default=False)
+    liability = models.CharField(max_length=10, default="restaurant", db_default="restaurant")
+    order_types = models.JSONField(default=list)
+    addon_groups = models.JSONField(default=list)
+    diet = models.CharField(max_length=20, blank=True, default="", db_default="")
+    image_url = models.TextField(blank=True, default="")
+    prep_minutes = models.PositiveIntegerField(null=True)
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "Items"
+        # The seam looks rows up by the POS's id within a restaurant; the order suits both.
+        constraints = [models.UniqueConstraint(fields=("restaurant", "external_id"), name="uq_item_external")]
+        indexes = [models.Index(fields=("external_id", "restaurant"), name="ix_item_external")]
+
+
+class Variation(Stocked, MenuRow):
+    """One size or kind of an item; its price replaces the item's. `master_id`: the POS's shared notion."""
+
+    item = models.ForeignKey(Item, models.PROTECT, related_name="variations")
+    master_id = ExactCharField(max_length=64, blank=True, default="", db_default="")
+    group_name = models.CharField(max_length=255, blank=True, default="", db_default="")
+    price = models.DecimalField(max_digits=12, decimal_places=2)
+    packing_charge = models.DecimalField(max_digits=12, decimal_places=2, null=True)
+    addon_groups = models.JSONField(default=list)
+
+    class Meta:
+        db_table = "Variations"
+        constraints = [
+            models.UniqueConstraint(fields=("restaurant", "external_id"), name="uq_variation_external")
+        ]

@@ -1,0 +1,201 @@
+"""The menu to show, as bytes: made once per version and process, the same for every guest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from menus.models import AddOnGroup, AddOnItem, Category, Item, Menu, Restaurant, Tax, Variation
+
+# Grows when the shape of the document changes, so that no client keeps an old one.
+SHAPE = 1
+MOST_KEPT = 64
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedMenu:
+    """A menu as JSON, and its entity tag."""
+
+    etag: str
+    body: bytes
+
+
+_lock = threading.Lock()
+_kept: OrderedDict[str, RenderedMenu] = OrderedDict()
+
+
+def etag_of(restaurant: Restaurant, version: int) -> str:
+    """The entity tag of one version of one menu, under the restaurant's facts of today."""
+    # Of the facts themselves, not `updated_at`, which plain SQL leaves as it was.
+    facts = json.dumps([str(restaurant.created_at), _facts(restaurant)])
+    digest = hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
+    return f'"m{restaurant.pk}-{version}-{digest}-{SHAPE}"'
+
+
+def _facts(restaurant: Restaurant) -> dict[str, Any]:
+    return {
+        "id": restaurant.pk,
+        "name": restaurant.name,
+        "currency": restaurant.currency,
+        "timezone": restaurant.timezone,
+        "accepting_orders": restaurant.accepting_orders,
+    }
+
+
+def rendered_menu(restaurant: Restaurant, version: int) -> RenderedMenu:
+    """The menu at `version` or newer, whole: never half of one and half of the next."""
+    etag = etag_of(restaurant, version)
+    with _lock:
+        if etag in _kept:
+            _kept.move_to_end(etag)
+            return _kept[etag]
+    for _ in range(TRIES):
+        document = _document(restaurant)
+        # Every change of any row changes the version in the same transaction: the same before and
+        # after means that nothing changed in between.
+        after = Menu.objects.values_list("version", flat=True).get(pk=restaurant.pk)
+        if after == version:
+            break
+        version = after
+    else:
+        # It never stands still: hold it for the length of one reading.
+        with transaction.atomic():
+            version = Menu.objects.select_for_update().get(pk=restaurant.pk).version
+            document = _document(restaurant)
+    document["version"] = version
+    rendered = RenderedMenu(
+        etag_of(restaurant, version),
+        json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(),
+    )
+    with _lock:
+        _kept[rendered.etag] = rendered
+        while len(_kept) > MOST_KEPT:
+            _kept.popitem(last=False)
+    return rendered
+
+
+def _document(restaurant: Restaurant) -> dict[str, Any]:
+    def rows(model: Any) -> Any:
+        return model.objects.filter(restaurant=restaurant, active=True).order_by("rank", "id")
+
+    menu = Menu.objects.get(pk=restaurant.pk)
+    addon_items: dict[int, list[dict[str, Any]]] = {}
+    for addon in rows(AddOnItem):
+        addon_items.setdefault(addon.group_id, []).append(
+            {
+                "id": addon.pk,
+                "external_id": addon.external_id,
+                "name": addon.name,
+                "price": str(addon.price),
+                "diet": addon.diet,
+                "available": addon.in_stock,
+            }
+        )
+    groups = {
+        group.external_id: {
+            "id": group.pk,
+            "external_id": group.external_id,
+            "name": group.name,
+            "items": items,
+        }
+        for group in rows(AddOnGroup)
+        if (items := addon_items.get(group.pk))
+    }
+
+    def offers(row: Item | Variation) -> list[dict[str, Any]]:
+        return [
+            {"group_id": group["id"], "minimum": offer["minimum"], "maximum": offer["maximum"]}
+            for offer in row.addon_groups
+            if (group := groups.get(offer["group_id"]))
+        ]
+
+    variations: dict[int, list[dict[str, Any]]] = {}
+    for variation in rows(Variation):
+        variations.setdefault(variation.item_id, []).append(
+            {
+                "id": variation.pk,
+                "external_id": variation.external_id,
+                "name": variation.name,
+                "price": str(variation.price),
+                "available": variation.in_stock,
+                "addon_groups": offers(variation),
+            }
+        )
+    # Sold in sizes of which none is on sale: the item's own price means nothing then. Sizes that have left
+    # the menu have no hash any more and do not count.
+    off = Variation.objects.filter(restaurant=restaurant, active=False).exclude(content_hash="")
+    switched_off = set(off.values_list("item_id", flat=True)).difference(variations)
+    categories = {category.pk: category for category in rows(Category)}
+    taxes = {
+        tax.external_id: {
+            "id": tax.pk,
+            "external_id": tax.external_id,
+            "name": tax.name,
+            "rate": f"{tax.rate.normalize():f}",
+            "kind": tax.kind,
+            "inclusive": tax.inclusive,
+            "order_types": tax.order_types,
+        }
+        for tax in rows(Tax)
+    }
+    items = []
+    for item in rows(Item):
+        if item.pk in switched_off or (item.category_id is not None and item.category_id not in categories):
+            continue
+        own = variations.get(item.pk, [])
+        items.append(
+            {
+                "id": item.pk,
+                "external_id": item.external_id,
+                "category_id": item.category_id,
+                "name": item.name,
+                "description": item.description,
+                # With variations the item's own price means nothing.
+                "price": None if own else str(item.price),
+                "tax_inclusive": item.tax_inclusive,
+                "taxes": [taxes[tax_id]["id"] for tax_id in item.tax_ids if tax_id in taxes],
+                "order_types": item.order_types,
+                "diet": item.diet,
+                "image_url": item.image_url,
+                "prep_minutes": item.prep_minutes,
+                "available": item.in_stock and (not own or any(v["available"] for v in own)),
+                "variations": own,
+                "addon_groups": offers(item),
+                "details": item.details,
+            }
+        )
+    charges = menu.charges
+    return {
+        "restaurant": _facts(restaurant),
+        "version": menu.version,
+        "synced_at": menu.synced_at.isoformat() if menu.synced_at else None,
+        "charges": {
+            "delivery": charges.get("delivery"),
+            "packing": charges.get("packing"),
+            "packing_mode": charges.get("packing_mode"),
+            "minimum_order": charges.get("minimum_order"),
+            "prep_minutes": charges.get("prep_minutes"),
+            "delivery_minutes": charges.get("delivery_minutes"),
+        },
+        "categories": [
+            {
+                "id": category.pk,
+                "external_id": category.external_id,
+                "name": category.name,
+                "parent_external_id": category.parent_external_id,
+                "image_url": category.image_url,
+                "details": category.details,
+            }
+            for category in categories.values()
+        ],
+        "items": items,
+        "addon_groups": list(groups.values()),
+        "taxes": list(taxes.values()),
+    }

@@ -1,0 +1,485 @@
+"""Writing a menu: a whole one from a POS, or the stock of single things. One menu, one change at a time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import F
+from django.utils import timezone
+
+from ding.db import transactional, upsert
+from ding.errors import Conflict
+from menus.models import (
+    AddOnGroup,
+    AddOnItem,
+    Category,
+    Discount,
+    Item,
+    Menu,
+    MenuRow,
+    Restaurant,
+    Tax,
+    Variation,
+)
+from menus.serialization import charges_as_json, discount_as_json, offers_as_json
+from menus.snapshot import MenuSnapshot
+
+Sellable = Item | Variation | AddOnItem
+
+
+class MenuHeld(Conflict):
+    """The new menu looks like an accident; nothing was changed. A person may force it."""
+
+    code = "menu_held"
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened, or would happen, to one kind of rows."""
+
+    added: int = 0
+    changed: int = 0
+    deactivated: int = 0
+
+
+@dataclass(slots=True)
+class MenuChanges:
+    """What a menu changes, kind by kind, with the names of what is touched (for a preview)."""
+
+    counts: dict[str, Counts] = field(default_factory=dict)
+    version: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing differs."""
+        return not any(c.added or c.changed or c.deactivated for c in self.counts.values())
+
+    def as_json(self) -> dict[str, dict[str, int]]:
+        """For histories and answers."""
+        return {
+            kind: {"added": c.added, "changed": c.changed, "deactivated": c.deactivated}
+            for kind, c in self.counts.items()
+        }
+
+
+@transactional
+def apply_menu(
+    *,
+    restaurant: Restaurant,
+    menu: MenuSnapshot,
+    shrink_limit_percent: int,
+    force: bool = False,
+    dry_run: bool = False,
+) -> MenuChanges:
+    """Make `menu` the restaurant's menu: write what differs, deactivate what is gone, in one transaction.
+
+    The number of statements does not grow with the menu, up to some megabytes per kind. `force` skips the
+    guard; `dry_run` says what would change and changes nothing.
+
+    Raises:
+        MenuHeld: no items, no prices, or more than `shrink_limit_percent` of the live items would go.
+    """
+    row = Menu.objects.filter(pk=restaurant.pk).first() or Menu() if dry_run else lock_menu(restaurant.pk)
+    writer = _Writer(restaurant.pk, timezone.now())
+
+    headings = {category.external_id for category in menu.categories}
+    plans = [
+        writer.plan(Category, "categories", menu.categories, _category_values),
+        writer.plan(Tax, "taxes", menu.taxes, _tax_values),
+        writer.plan(Discount, "discounts", menu.discounts, _discount_values),
+        writer.plan(AddOnGroup, "addon_groups", menu.addon_groups, lambda group: {}),
+        writer.plan(
+            Item,
+            "items",
+            menu.items,
+            _item_values,
+            # A heading that is not there belongs to the item's content: when it comes, the item has changed.
+            parents={
+                item.external_id: item.category_id for item in menu.items if item.category_id in headings
+            },
+        ),
+        writer.plan(
+            AddOnItem,
+            "addon_items",
+            [item for group in menu.addon_groups for item in group.items],
+            _addon_item_values,
+            parents={
+                item.external_id: group.external_id for group in menu.addon_groups for item in group.items
+            },
+        ),
+        writer.plan(
+            Variation,
+            "variations",
+            [variation for item in menu.items for variation in item.variations],
+            _variation_values,
+            parents={
+                variation.external_id: item.external_id
+                for item in menu.items
+                for variation in item.variations
+            },
+        ),
+    ]
+    changes = MenuChanges({plan.kind: plan.counts for plan in plans}, row.version)
+    charges = charges_as_json(menu.charges)
+    if not force:
+        items_plan = next(plan for plan in plans if plan.kind == "items")
+        _guard(items_plan, menu, shrink_limit_percent)
+    if dry_run or (changes.is_empty and row.charges == charges):
+        return changes
+
+    categories, _, _, groups, items, addon_items, variations = plans
+    categories.write({})
+    for plan in plans[1:4]:
+        plan.write({})
+    items.write(writer.ids(Category))
+    addon_items.write(writer.ids(AddOnGroup))
+    variations.write(writer.ids(Item))
+    bump_version(restaurant.pk, charges=charges, synced_at=writer.now)
+    changes.version = row.version + 1
+    return changes
+
+
+def lock_menu(restaurant_id: int) -> Menu:
+    """The restaurant's menu row, held until the transaction ends: changes of one menu take turns."""
+    Menu.objects.get_or_create(restaurant_id=restaurant_id)
+    return Menu.objects.select_for_update().get(restaurant_id=restaurant_id)
+
+
+def bump_version(restaurant_id: int, **values: Any) -> None:
+    """Say, in the transaction that changed it, that the menu is another one now."""
+    Menu.objects.filter(restaurant_id=restaurant_id).update(version=F("version") + 1, **values)
+
+
+# --- stock -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockReport:
+    """Things of one restaurant are sold out or back. `happened_at` None: now.
+
+    Without `addons` the ids name items and variations; with it, add-on items.
+    """
+
+    restaurant_id: int
+    external_ids: tuple[str, ...]
+    available: bool
+    addons: bool = False
+    happened_at: dt.datetime | None = None
+
+
+class StockVerdict:
+    """What became of a stock report."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    UNKNOWN_ITEM = "unknown_item"
+
+
+@transactional
+def change_stock(reports: Sequence[StockReport]) -> list[str]:
+    """Apply `reports` in their order; one `StockVerdict` each.
+
+    The number of statements does not grow with the reports.
+    """
+    now = timezone.now()
+    restaurants = sorted({report.restaurant_id for report in reports})
+    # The menus' rows in one order: a menu sync of the same restaurant waits, or is waited for.
+    list(Menu.objects.select_for_update().filter(pk__in=restaurants).order_by("pk").values_list("pk"))
+    wanted = {True: set[str](), False: set[str]()}
+    for report in reports:
+        wanted[report.addons].update(report.external_ids)
+    rows: dict[tuple[bool, int, str], list[Sellable]] = {}
+    for model, addons in ((Item, False), (Variation, False), (AddOnItem, True)):
+        if wanted[addons]:
+            found = model._default_manager.filter(restaurant__in=restaurants, external_id__in=wanted[addons])
+            for row in found:
+                rows.setdefault((addons, row.restaurant_id, row.external_id), []).append(row)
+
+    verdicts: list[str] = []
+    touched: dict[type[Sellable], dict[int, Any]] = {Item: {}, Variation: {}, AddOnItem: {}}
+    before = {id(row): row.in_stock for named in rows.values() for row in named}
+    for report in reports:
+        named = [
+            row
+            for external_id in report.external_ids
+            for row in rows.get((report.addons, report.restaurant_id, external_id), ())
+        ]
+        verdicts.append(_stock_verdict(report, named, now, touched))
+    for table, changed in touched.items():
+        if changed:
+            table._default_manager.bulk_update(
+                changed.values(), ("in_stock", "stock_changed_at", "updated_at")
+            )
+    # The same news with a later time is written down, but the guests' menu is still the same.
+    moved = {
+        row.restaurant_id
+        for changed in touched.values()
+        for row in changed.values()
+        if row.in_stock != before[id(row)]
+    }
+    Menu.objects.filter(pk__in=moved).update(version=F("version") + 1)
+    return verdicts
+
+
+def _stock_verdict(
+    report: StockReport,
+    named: list[Sellable],
+    now: dt.datetime,
+    touched: dict[type[Sellable], dict[int, Any]],
+) -> str:
+    if not named:
+        return StockVerdict.UNKNOWN_ITEM
+    happened_at = min(report.happened_at or now, now)
+    # At the very same time the later report holds if it says something else: clocks have coarse ticks, and
+    # reports without a time, taken together, all happened now.
+    fresh = [
+        row
+        for row in named
+        if row.stock_changed_at is None
+        or row.stock_changed_at < happened_at
+        or (row.stock_changed_at == happened_at and row.in_stock != report.available)
+    ]
+    if not fresh:
+        same = all(row.in_stock == report.available for row in named)
+        return StockVerdict.DUPLICATE if same else StockVerdict.STALE
+    for row in fresh:
+        row.in_stock = report.available
+        row.stock_changed_at = happened_at
+        row.updated_at = now
+        touched[type(row)][row.pk] = row
+    return StockVerdict.APPLIED
+
+
+@transactional
+def note_announcements(announced: Mapping[int, dt.datetime]) -> set[int]:
+    """Remember when a POS last said that a restaurant's menu changed; the restaurants to which that is news."""
+    now = timezone.now()
+    Menu.objects.bulk_create([Menu(restaurant_id=pk) for pk in sorted(announced)], ignore_conflicts=True)
+    rows = list(Menu.objects.select_for_update().filter(pk__in=announced).order_by("pk"))
+    news = []
+    for row in rows:
+        happened_at = min(announced[row.pk], now)
+        if row.announced_at is None or row.announced_at < happened_at:
+            row.announced_at = happened_at
+            news.append(row)
+    if news:
+        Menu.objects.bulk_update(news, ("announced_at",))
+    return {row.pk for row in news}
+
+
+# --- comparing and writing --------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Known:
+    id: int
+    active: bool
+    content_hash: str
+    menu_in_stock: bool = True
+    in_stock: bool = True
+
+
+class _Plan:
+    """What has to be done to one table."""
+
+    def __init__(self, writer: _Writer, model: type[MenuRow], kind: str) -> None:
+        self.writer, self.model, self.kind = writer, model, kind
+        self.counts = Counts()
+        self.live_before: set[str] = set()
+        self.differing: list[dict[str, Any]] = []
+        self.gone: list[int] = []
+
+    def write(self, parent_ids: Mapping[str, int]) -> None:
+        """Upsert what differs, deactivate what is gone: two statements at most."""
+        foreign_key = _PARENTS.get(self.model)
+        rows = []
+        for values in self.differing:
+            parent = values.pop("parent", None)
+            if foreign_key:
+                values[foreign_key] = parent_ids.get(parent)
+            rows.append(values)
+        if rows:
+            columns = list(rows[0])
+            upsert(
+                self.model,
+                columns,
+                [tuple(values.values()) for values in rows],
+                key=("restaurant_id", "external_id"),
+                keep=("created_at",),
+            )
+        if self.gone:
+            self.model._default_manager.filter(pk__in=self.gone).update(
+                active=False, content_hash="", updated_at=self.writer.now
+            )
+
+
+_PARENTS: dict[type[MenuRow], str] = {Item: "category_id", AddOnItem: "group_id", Variation: "item_id"}
+
+
+class _Writer:
+    """Compares a snapshot with the tables, row by row, by hash."""
+
+    def __init__(self, restaurant_id: int, now: dt.datetime) -> None:
+        self.restaurant_id, self.now = restaurant_id, now
+
+    def plan(
+        self,
+        model: type[MenuRow],
+        kind: str,
+        snapshots: Iterable[Any],
+        values_of: Any,
+        parents: Mapping[str, str] | None = None,
+    ) -> _Plan:
+        plan = _Plan(self, model, kind)
+        known = self._known(model)
+        plan.live_before = {external_id for external_id, row in known.items() if row.active}
+        # An id that is there twice is one row: the last one, as in `parents`.
+        wanted = {snapshot.external_id: snapshot for snapshot in snapshots}
+        for snapshot in wanted.values():
+            content: dict[str, Any] = {
+                "name": snapshot.name[:255],
+                "active": snapshot.active,
+                "rank": snapshot.rank,
+                **values_of(snapshot),
+            }
+            if parents is not None:
+                content["parent"] = parents.get(snapshot.external_id, "")
+            digest = hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest()
+            old = known.get(snapshot.external_id)
+            if old is not None and old.content_hash == digest:
+                continue
+            if old is None:
+                plan.counts.added += 1
+            else:
+                plan.counts.changed += 1
+            if "menu_in_stock" in content:
+                content["in_stock"] = _stock_after(content["menu_in_stock"], old)
+            plan.differing.append(
+                {
+                    "restaurant_id": self.restaurant_id,
+                    "external_id": snapshot.external_id,
+                    **content,
+                    "content_hash": digest,
+                    "created_at": self.now,
+                    "updated_at": self.now,
+                }
+            )
+        # A gone row has no hash, so it is found once and, when it comes back, written again. A live row
+        # without a hash was written by other hands.
+        plan.gone = [
+            row.id
+            for external_id, row in known.items()
+            if external_id not in wanted and (row.content_hash or row.active)
+        ]
+        plan.counts.deactivated = len(plan.gone)
+        return plan
+
+    def ids(self, model: type[MenuRow]) -> dict[str, int]:
+        """External id → id, of all rows of the restaurant."""
+        return dict(
+            model._default_manager.filter(restaurant_id=self.restaurant_id).values_list("external_id", "id")
+        )
+
+    def _known(self, model: type[MenuRow]) -> dict[str, _Known]:
+        columns = ["external_id", "id", "active", "content_hash"]
+        if issubclass(model, (Item, Variation, AddOnItem)):
+            columns += ["menu_in_stock", "in_stock"]
+        rows = model._default_manager.filter(restaurant_id=self.restaurant_id).values_list(*columns)
+        return {external_id: _Known(*rest) for external_id, *rest in rows}
+
+
+def _stock_after(menu_in_stock: bool, old: _Known | None) -> bool:
+    """A menu moves the stock only when it changed its own mind; see `menus.models.Stocked`."""
+    if old is None or old.menu_in_stock != menu_in_stock:
+        return menu_in_stock
+    return old.in_stock
+
+
+def _guard(items: _Plan, menu: MenuSnapshot, limit_percent: int) -> None:
+    """Refuse a menu that looks like an accident."""
+    how = "If that is meant, sync again with force."
+    live_after = [item for item in menu.items if item.active]
+    if not live_after:
+        raise MenuHeld(f"The menu has no active items, so it was not applied. {how}")
+    before = len(items.live_before)
+    gone = len(items.live_before.difference(item.external_id for item in live_after))
+    if gone * 100 > before * limit_percent:
+        raise MenuHeld(
+            f"{gone} of {before} live items would go, more than {limit_percent} %, so nothing was applied. {how}"
+        )
+    if not any(_sells_for_money(item) for item in live_after):
+        raise MenuHeld(f"Every item would cost nothing, so the menu was not applied. {how}")
+
+
+def _sells_for_money(item: Any) -> bool:
+    return item.price > 0 or any(variation.price > 0 for variation in item.variations)
+
+
+# --- snapshot → columns -----------------------------------------------------------------------------
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _category_values(category: Any) -> dict[str, Any]:
+    return {
+        "parent_external_id": category.parent_id,
+        "image_url": category.image_url,
+        "details": _json(dict(category.details)),
+    }
+
+
+def _tax_values(tax: Any) -> dict[str, Any]:
+    return {
+        "rate": tax.rate,
+        "kind": tax.kind.value,
+        "base": tax.base.value,
+        "inclusive": tax.inclusive,
+        "order_types": _json(tax.order_types),
+    }
+
+
+def _discount_values(discount: Any) -> dict[str, Any]:
+    return {"rule": _json(discount_as_json(discount))}
+
+
+def _addon_item_values(item: Any) -> dict[str, Any]:
+    return {"price": item.price, "diet": item.diet, "menu_in_stock": True}
+
+
+def _item_values(item: Any) -> dict[str, Any]:
+    return {
+        "description": item.description,
+        "price": item.price,
+        "packing_charge": item.packing_charge,
+        "tax_ids": _json(item.tax_ids),
+        "tax_inclusive": item.tax_inclusive,
+        "tax_exempt": item.tax_exempt,
+        "discount_exempt": item.discount_exempt,
+        "liability": item.liability.value,
+        "order_types": _json(item.order_types),
+        "addon_groups": _json(offers_as_json(item.addon_groups)),
+        "diet": item.diet,
+        "image_url": item.image_url,
+        "prep_minutes": item.prep_minutes,
+        "details": _json(dict(item.details)),
+        "menu_in_stock": item.in_stock,
+    }
+
+
+def _variation_values(variation: Any) -> dict[str, Any]:
+    return {
+        "master_id": variation.master_id,
+        "group_name": variation.group_name,
+        "price": variation.price,
+        "packing_charge": variation.packing_charge,
+        "addon_groups": _json(offers_as_json(variation.addon_groups)),
+        "menu_in_stock": True,
+    }

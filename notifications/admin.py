@@ -1,0 +1,59 @@
+"""The operator's view of the queue: to read, and to send a failed message again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from ding.nudge import nudge
+from notifications import services, tasks
+from notifications.models import Notification
+
+
+@admin.register(Notification)
+class NotificationAdmin(admin.ModelAdmin):
+    """Read-only. Who may change notifications may send failed ones again."""
+
+    list_display = ("order_reference", "event", "type", "status", "retry_count", "last_error", "created_at")
+    list_filter = ("status", "type", "event", "created_at")
+    list_select_related = ("order",)
+    search_fields = ("order__reference",)
+    show_full_result_count = False
+    actions = ("send_again",)
+
+    @admin.display(description="Order", ordering="order__reference")
+    def order_reference(self, notification: Notification) -> str:
+        """The order's name towards the guest."""
+        return notification.order.reference
+
+    @admin.action(description="Send again", permissions=["send_again"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
+        """Make the failed ones among the chosen due again."""
+        count = services.send_again(list(queryset.values_list("pk", flat=True)))
+        if count:
+            nudge(tasks.send_due)
+        level = messages.SUCCESS if count else messages.WARNING
+        self.message_user(request, f"{count} failed message(s) will be sent again.", level)
+
+    def has_send_again_permission(self, request: HttpRequest) -> bool:
+        """Sending needs more than looking."""
+        return request.user.has_perm("notifications.change_notification")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may change may look."""
+        return super().has_view_permission(request, obj) or self.has_send_again_permission(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Messages come from orders."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A message is a record."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A message is a record."""
+        return False

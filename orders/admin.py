@@ -1,0 +1,90 @@
+"""Orders for the operator's eyes: what was bought, what became of it. Nothing is changed here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from orders.models import Order, OrderItem, OrderStatusHistory
+
+
+class ReadOnly:
+    """An admin, or a part of one, that only shows."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Orders come through the API."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What a guest bought does not change."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A POS knows the order too."""
+        return False
+
+
+class OrderItemInline(ReadOnly, admin.TabularInline):
+    """The lines, add-ons in one column."""
+
+    model = OrderItem
+    fields = (
+        "position",
+        "quantity",
+        "name",
+        "variation_name",
+        "add_ons",
+        "unit_price",
+        "unit_discount",
+        "net_total",
+        "notes",
+    )
+    readonly_fields = ("add_ons",)
+    ordering = ("position",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OrderItem]:
+        """All add-ons in one statement."""
+        return super().get_queryset(request).prefetch_related("addons")
+
+    @admin.display(description="add-ons")
+    def add_ons(self, item: OrderItem) -> str:
+        """As the kitchen reads them."""
+        return ", ".join(str(addon) for addon in item.addons.all())
+
+
+class HistoryInline(ReadOnly, admin.TabularInline):
+    """What became of the order."""
+
+    model = OrderStatusHistory
+    fields = (
+        "old_status",
+        "new_status",
+        "source",
+        "changed_by",
+        "change_reason",
+        "happened_at",
+        "created_at",
+    )
+    readonly_fields = ("created_at",)
+    ordering = ("id",)
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnly, admin.ModelAdmin):
+    """Newest first."""
+
+    list_display = ("reference", "restaurant", "status", "order_type", "total", "currency", "created_at")
+    list_filter = ("status", "order_type", "created_at", "restaurant")
+    list_select_related = ("restaurant",)
+    search_fields = ("reference", "customer_phone", "pos_order_id")
+    search_help_text = "Reference, phone or the POS's order id, each from its beginning."
+    ordering = ("-id",)
+    show_full_result_count = False
+    inlines = (OrderItemInline, HistoryInline)
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        """From the beginning, so that the indexes help."""
+        return [f"{name}__startswith" for name in self.search_fields]

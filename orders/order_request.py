@@ -1,0 +1,52 @@
+"""What a client asks for, once its shape is right: plain, frozen values. No prices, for those are ours."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+
+from menus.snapshot import OrderType
+from orders.snapshot import Customer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddOnRequest:
+    """An add-on of a line; `quantity` is per unit of the line."""
+
+    addon_item_id: int
+    quantity: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineRequest:
+    """One line. The ids are those that the menu endpoint gives."""
+
+    item_id: int
+    variation_id: int | None = None
+    quantity: int = 1
+    notes: str = ""
+    addons: tuple[AddOnRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """One order. `expected_total`: what the client has shown to the guest; None: not checked."""
+
+    restaurant_id: int
+    order_type: OrderType
+    payment_type: str
+    customer: Customer
+    lines: tuple[LineRequest, ...]
+    table_no: str = ""
+    persons: int = 0
+    scheduled_for: dt.datetime | None = None
+    notes: str = ""
+    expected_total: Decimal | None = None
+
+    def sha256(self) -> str:
+        """Tells whether two requests ask for the same, however their JSON was written."""
+        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.sha256(text.encode()).hexdigest()

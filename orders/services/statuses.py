@@ -1,0 +1,229 @@
+"""Every change of an order's status, one or many: one set of rules, one way to write it down."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.db.models import Q
+from django.utils import timezone
+
+from ding.db import transactional
+from ding.errors import Conflict
+from menus.snapshot import OrderType
+from orders.models import ChangeSource, Order, OrderStatusHistory
+from orders.signals import order_status_changed
+from orders.status import OrderStatus, can_move
+
+
+class Verdict(StrEnum):
+    """What became of a report. Only `applied` changed anything."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"  # the order is in that status already
+    LATE = "late"  # the order is further on, or finished
+    STALE = "stale"  # older than what the order knows
+    UNKNOWN_ORDER = "unknown_order"
+    FOREIGN_ORDER = "foreign_order"  # another restaurant's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    """Somebody says that an order has reached a status.
+
+    The order is named by `pos_order_id`, else by `reference` (ours; our numeric id will do too).
+    `happened_at` None: now. `prep_minutes`, `delivery_minutes`: promised from then on.
+    """
+
+    restaurant_id: int
+    status: OrderStatus
+    source: ChangeSource
+    reference: str = ""
+    pos_order_id: str = ""
+    changed_by: str = ""
+    reason: str = ""
+    happened_at: dt.datetime | None = None
+    prep_minutes: int | None = None
+    delivery_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """The verdict on one report, and the order it was about, when that is known and the restaurant's own."""
+
+    verdict: Verdict
+    order_id: int | None = None
+
+
+@transactional
+def report_statuses(reports: Sequence[StatusReport]) -> list[ReportResult]:
+    """Apply `reports` in their order; one result each.
+
+    The number of statements does not grow with the reports. Orders are locked, in the order of their ids.
+    Sends `order_status_changed` once, with all changes.
+    """
+    orders = _lock_named(reports)
+    now = timezone.now()
+    results: list[ReportResult] = []
+    changes: list[OrderStatusHistory] = []
+    for report in reports:
+        order = orders.find(report)
+        if order is None:
+            known_elsewhere = orders.is_foreign(report)
+            results.append(ReportResult(Verdict.FOREIGN_ORDER if known_elsewhere else Verdict.UNKNOWN_ORDER))
+            continue
+        verdict, change = _apply(order, report, now)
+        if change is not None:
+            changes.append(change)
+        results.append(ReportResult(verdict, order.pk))
+    _save(changes)
+    return results
+
+
+@transactional
+def change_status(
+    order_id: int,
+    status: OrderStatus,
+    *,
+    source: ChangeSource,
+    changed_by: str = "",
+    reason: str = "",
+) -> Verdict:
+    """Move one order; the same rules, signals and history as for reports."""
+    order = Order.objects.select_for_update().get(pk=order_id)
+    report = StatusReport(
+        restaurant_id=order.restaurant_id, status=status, source=source, changed_by=changed_by, reason=reason
+    )
+    verdict, change = _apply(order, report, timezone.now())
+    _save([change] if change else [])
+    return verdict
+
+
+@transactional
+def cancel_order(order_id: int, *, reason: str, source: ChangeSource, changed_by: str) -> None:
+    """Cancel an open order. Cancelling a cancelled one is harmless.
+
+    Raises:
+        Conflict: it is delivered, dispatched or rejected.
+    """
+    order = Order.objects.select_for_update().get(pk=order_id)
+    if order.status == OrderStatus.CANCELLED:
+        return
+    if order.status == OrderStatus.DISPATCHED or not can_move(order.status, OrderStatus.CANCELLED):
+        raise Conflict(
+            f"The order is {order.status} and can no longer be cancelled. Call the restaurant at "
+            f"{order.restaurant.phone or 'its counter'}."
+        )
+    change_status(order_id, OrderStatus.CANCELLED, source=source, changed_by=changed_by, reason=reason)
+
+
+def _apply(order: Order, report: StatusReport, now: dt.datetime) -> tuple[Verdict, OrderStatusHistory | None]:
+    """Move `order` in memory if the rules allow it."""
+    status = report.status
+    if status == OrderStatus.REJECTED and order.status not in (OrderStatus.PENDING, OrderStatus.REJECTED):
+        # A kitchen that had taken the order and refuses it afterwards has cancelled it.
+        status = OrderStatus.CANCELLED
+    # A clock that runs ahead must not make every later report look old.
+    happened_at = min(report.happened_at or now, now)
+    if order.status == status:
+        return Verdict.DUPLICATE, None
+    if not can_move(order.status, status):
+        return Verdict.LATE, None
+    if report.source == ChangeSource.POS:
+        if order.pos_status_updated_at and happened_at < order.pos_status_updated_at:
+            return Verdict.STALE, None
+        order.pos_status_updated_at = happened_at
+    change = OrderStatusHistory(
+        order=order,
+        old_status=order.status,
+        new_status=status,
+        source=report.source,
+        changed_by=report.changed_by[:100],
+        change_reason=report.reason[:500],
+        happened_at=happened_at,
+        created_at=now,
+    )
+    order.status = status
+    order.updated_at = now
+    if status == OrderStatus.DELIVERED:
+        order.completed_at = happened_at
+    elif status in (OrderStatus.CANCELLED, OrderStatus.REJECTED):
+        order.cancelled_at = happened_at
+        order.cancellation_reason = report.reason[:500]
+    minutes = report.prep_minutes
+    if order.order_type == OrderType.DELIVERY and report.delivery_minutes is not None:
+        minutes = report.delivery_minutes
+    if minutes:
+        order.estimated_delivery_time = happened_at + dt.timedelta(minutes=minutes)
+    return Verdict.APPLIED, change
+
+
+_CHANGED_COLUMNS = (
+    "status",
+    "updated_at",
+    "pos_status_updated_at",
+    "completed_at",
+    "cancelled_at",
+    "cancellation_reason",
+    "estimated_delivery_time",
+)
+
+
+def _save(changes: list[OrderStatusHistory]) -> None:
+    if not changes:
+        return
+    orders = {change.order_id: change.order for change in changes}
+    if len(orders) == 1:
+        (order,) = orders.values()
+        order.save(update_fields=_CHANGED_COLUMNS)
+    else:
+        Order.objects.bulk_update(orders.values(), _CHANGED_COLUMNS)
+    OrderStatusHistory.objects.bulk_create(changes)
+    order_status_changed.send(sender=Order, changes=changes)
+
+
+class _Named:
+    """The locked orders that some reports speak of, to be found as each report names them."""
+
+    def __init__(self, orders: Sequence[Order]) -> None:
+        self._by_reference = {order.reference: order for order in orders}
+        self._by_id = {str(order.pk): order for order in orders}
+        self._by_pos_id = {
+            (order.restaurant_id, order.pos_order_id): order for order in orders if order.pos_order_id
+        }
+
+    def find(self, report: StatusReport) -> Order | None:
+        """The restaurant's own order, by POS id first."""
+        by_pos_id = self._by_pos_id.get((report.restaurant_id, report.pos_order_id))
+        order = by_pos_id or self._by_our_name(report)
+        return order if order is not None and order.restaurant_id == report.restaurant_id else None
+
+    def is_foreign(self, report: StatusReport) -> bool:
+        """Whether the report names another restaurant's order."""
+        return self._by_our_name(report) is not None
+
+    def _by_our_name(self, report: StatusReport) -> Order | None:
+        return self._by_reference.get(report.reference) or self._by_id.get(report.reference)
+
+
+def _lock_named(reports: Sequence[StatusReport]) -> _Named:
+    references = {report.reference for report in reports if report.reference}
+    # At most 18 digits: more would not fit the column.
+    ids = {int(r) for r in references if r.isascii() and r.isdigit() and len(r) <= 18}
+    pos_ids = {report.pos_order_id for report in reports if report.pos_order_id}
+    restaurants = {report.restaurant_id for report in reports}
+    found = list(
+        Order.objects.filter(
+            Q(reference__in=references)
+            | Q(pk__in=ids)
+            | Q(pos_order_id__in=pos_ids, restaurant__in=restaurants)
+        ).values_list("pk", flat=True)
+        if references or pos_ids
+        else []
+    )
+    # Locked by primary key in one order, so that two batches cannot wait for each other.
+    return _Named(
+        list(Order.objects.select_for_update().filter(pk__in=sorted(found)).order_by("pk")) if found else []
+    )

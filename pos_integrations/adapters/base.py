@@ -1,0 +1,173 @@
+"""The seam: what every POS adapter is and may do.
+
+An adapter is a package `adapters/<slug>/` without state, database, settings or clock. It speaks one
+provider's language and nothing of it leaks out: orders and menus cross as snapshots, webhooks as events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from menus.snapshot import MenuSnapshot
+from orders.snapshot import OrderSnapshot
+from pos_integrations.errors import UnsupportedOperation
+from pos_integrations.http import PosHttp
+from pos_integrations.messages import Account, Event, Finding, Outcome, PushResult, Reply, WebhookRequest
+
+
+class Dedupes(StrEnum):
+    """Whether our reference protects against a second kitchen ticket when an order is sent again."""
+
+    YES = "yes"
+    NO = "no"
+    UNPROVEN = "unproven"
+
+
+class Level(StrEnum):
+    """Where a configuration field may be set."""
+
+    PROVIDER = "provider"
+    RESTAURANT = "restaurant"
+    BOTH = "both"
+
+
+class FieldType(StrEnum):
+    """What a configuration field holds."""
+
+    TEXT = "text"
+    URL = "url"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigField:
+    """One configuration field of an adapter: forms, API validation and errors come from it.
+
+    `minimum`, `maximum`: of an integer. `pattern`: a regular expression for the whole of a text, and
+    `pattern_help` says in words what it wants.
+    """
+
+    name: str
+    label: str
+    help: str
+    type: FieldType = FieldType.TEXT
+    required: bool = False
+    secret: bool = False
+    level: Level = Level.BOTH
+    default: Any = None
+    minimum: int | None = None
+    maximum: int | None = None
+    pattern: str = ""
+    pattern_help: str = ""
+
+
+class TopicKind(StrEnum):
+    """An event is stored and worked off later; a query is answered at once."""
+
+    EVENT = "event"
+    QUERY = "query"
+
+
+class TopicAuth(StrEnum):
+    """How a request at a topic proves who sent it."""
+
+    SIGNATURE = "signature"
+    ORDER_TOKEN = "order_token"  # noqa: S105 - the name of a scheme, no secret
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One webhook address of a POS: its name in the path, its kind, its proof."""
+
+    name: str
+    auth: TopicAuth
+    kind: TopicKind = TopicKind.EVENT
+
+
+class PosAdapter:
+    """Base class of all adapters. What a POS cannot do raises `UnsupportedOperation`."""
+
+    slug: ClassVar[str]
+    label: ClassVar[str]
+    # The configuration fields, and which of them the plain `api_key` column stands for.
+    config_fields: ClassVar[tuple[ConfigField, ...]] = ()
+    api_key_field: ClassVar[str] = "api_key"
+    external_id_help: ClassVar[str] = "The POS's id of the restaurant."
+    # What the POS promises.
+    dedupes_by_reference: ClassVar[Dedupes] = Dedupes.NO
+    can_query: ClassVar[bool] = False
+    success_means_accepted: ClassVar[bool] = False
+    # Its webhook addresses; the first with `ORDER_TOKEN` is where status callbacks of an order go.
+    topics: ClassVar[tuple[Topic, ...]] = ()
+
+    # --- we call the POS ---
+
+    def save_order(
+        self, order: OrderSnapshot, account: Account, http: PosHttp, *, callback_url: str
+    ) -> PushResult:
+        """Bring an order to the POS.
+
+        The same snapshot, account and callback URL make the same bytes, so a permitted resend is
+        identical. Raises any `PosError`.
+        """
+        raise UnsupportedOperation(f"{self.label} takes no orders.")
+
+    def cancel_order(self, order: OrderSnapshot, reason: str, account: Account, http: PosHttp) -> None:
+        """Tell the POS that an order is cancelled. Raises any `PosError`."""
+        raise UnsupportedOperation(f"{self.label} cannot be told of a cancellation.")
+
+    def fetch_menu(self, account: Account, http: PosHttp) -> MenuSnapshot:
+        """The whole menu as it is now. Raises any `PosError`."""
+        raise UnsupportedOperation(f"{self.label} gives no menu.")
+
+    def check_account(self, account: Account, http: PosHttp) -> list[Finding]:
+        """Call the POS and say what works and what does not, in words. Raises nothing."""
+        raise NotImplementedError
+
+    # --- the POS calls us ---
+
+    def topic(self, name: str) -> Topic | None:
+        """The topic of that name, if this POS has one."""
+        return next((topic for topic in self.topics if topic.name == name), None)
+
+    def account_ref(self, request: WebhookRequest) -> str:
+        """The POS's id of the restaurant that the body names.
+
+        Raises:
+            MalformedPayload: it names none.
+        """
+        raise NotImplementedError
+
+    def verify(self, request: WebhookRequest, secrets: Sequence[str]) -> int:
+        """The index of the secret with which `request` was signed; every secret is tried.
+
+        Raises:
+            NotAuthentic: none of them fits.
+        """
+        raise NotImplementedError
+
+    def parse(self, request: WebhookRequest, account: Account) -> list[Event]:
+        """The events in an authentic request.
+
+        Raises:
+            MalformedPayload, UnsupportedEvent
+        """
+        raise NotImplementedError
+
+    def order_reference(self, request: WebhookRequest) -> str:
+        """Our reference of the order that a body at an `ORDER_TOKEN` topic speaks of.
+
+        Raises:
+            MalformedPayload: it names none.
+        """
+        raise NotImplementedError
+
+    def reply(
+        self, topic: Topic, outcome: Outcome, message: str = "", facts: Mapping[str, Any] | None = None
+    ) -> Reply:
+        """What this POS expects to hear at `topic`. `facts`: what a query asked for."""
+        raise NotImplementedError

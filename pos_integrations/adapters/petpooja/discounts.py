@@ -1,0 +1,89 @@
+"""PetPooja's discounts → ours. In doubt a discount is left out: one that gives too much costs money.
+
+Source: PetPooja online ordering API v2.1.0 reference, fetch menu, `discounts`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from menus.snapshot import AmountKind, DiscountScope, DiscountSnapshot, OrderType
+from pos_integrations.adapters.petpooja import schema
+
+# Types that give dishes, not money: we have no words for them.
+GIFTS = {"3": "buy one, get one", "7": "freebie"}
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Unusable(Exception):
+    """A discount that must be left out: `field`, what was `found` there and `why` it will not do."""
+
+    def __init__(self, field: str, found: Any, why: str) -> None:
+        super().__init__(why)
+        self.field, self.found, self.why = field, found, why
+
+
+def read_discount(row: schema.Discount, types: tuple[OrderType, ...] | None) -> DiscountSnapshot:
+    """`row` as ours; `types` None switches it off.
+
+    Raises:
+        Unusable: what it applies to or when cannot be told for sure.
+    """
+    if row.discounttype is AmountKind.PERCENT and row.discount > 100:
+        raise Unusable("discount", row.discount, "is over 100 %")
+    if row.discountapplicableon is not DiscountScope.ALL and not row.discountcategoryitemids:
+        raise Unusable("discountcategoryitemids", "", "names nothing that it applies to")
+    return DiscountSnapshot(
+        external_id=row.discountid,
+        name=row.discountname or "Discount",
+        kind=row.discounttype,
+        amount=row.discount,
+        scope=row.discountapplicableon,
+        target_ids=row.discountcategoryitemids,
+        order_types=types or (),
+        days=_days(row.discountdays),
+        starts=_date("discountstarts", row.discountstarts),
+        ends=_date("discountends", row.discountends),
+        time_from=_time("discounttimefrom", row.discounttimefrom),
+        time_to=_time("discounttimeto", row.discounttimeto),
+        min_amount=row.discountminamount,
+        max_amount=row.discountmaxamount,
+        max_discount=row.discountmaxlimit,
+        needs_coupon=row.discounthascoupon,
+        active=row.active and types is not None,
+        rank=row.rank or 0,
+    )
+
+
+def _days(names: tuple[str, ...]) -> tuple[int, ...]:
+    found: set[int] = set()
+    for name in names:
+        if name.lower() == "all":
+            return ()
+        day = next(
+            (n for n, full in enumerate(DAYS) if len(name) >= 3 and full.startswith(name.lower())), None
+        )
+        if day is None:
+            raise Unusable("discountdays", name, "is not a day")
+        found.add(day)
+    return tuple(sorted(found))
+
+
+def _date(field: str, text: str) -> dt.date | None:
+    # Unset is "" in the reference; MySQL's own way of saying so is zeros.
+    if not text or text.startswith("0000-00-00"):
+        return None
+    try:
+        return dt.date.fromisoformat(text[:10])
+    except ValueError as error:
+        raise Unusable(field, text, "is not a date such as 2026-01-31") from error
+
+
+def _time(field: str, text: str) -> dt.time | None:
+    if not text:
+        return None
+    try:
+        return dt.time.fromisoformat(text).replace(tzinfo=None)
+    except ValueError as error:
+        raise Unusable(field, text, "is not a time such as 18:30") from error

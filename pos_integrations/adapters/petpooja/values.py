@@ -1,0 +1,322 @@
+"""One value of PetPooja's in every spelling it comes in.
+
+PetPooja writes numbers as text, flags as "1" and "0", lists as "1,2,3", and leaves a fact out as "", null
+or a missing key, not always the same way for the same field. The types below take every spelling seen
+and give one. What none of them takes is a `ValueError` in words, for the caller to report.
+
+Source: PetPooja online ordering API v2.1.0 reference; its type column disagrees with its own examples.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Annotated, Any
+
+from pydantic import PlainValidator
+
+from menus.snapshot import AmountKind, ChargeBase, DiscountScope, PackingMode
+
+MAX_DIGITS = 40
+MAX_ID = 64
+MAX_NAME = 255
+MAX_URL = 2000
+MAX_TEXT = 5000
+MAX_MONEY = Decimal("99999999.99")
+MAX_RATE = Decimal("99999")
+MAX_RANK = 2**31 - 1
+
+_NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{0,15})?|[+-]?\.\d{1,15}", re.ASCII)
+_MINUTES = re.compile(r"(\d{1,4})(\.0+)?\s*(m|mins?|minutes?)?\.?", re.ASCII | re.IGNORECASE)
+# No database and no UTF-8 writer takes half a character; a NUL or a bell is never meant.
+_UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def is_blank(value: Any) -> bool:
+    """Whether PetPooja says nothing: null or empty text."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def clean(text: str) -> str:
+    """`text` without what no database takes, and without space around it."""
+    return (text if text.isprintable() else _UNWANTED.sub("", text)).strip()
+
+
+def one_line(text: str) -> str:
+    """`text` with every run of white space as one space."""
+    return " ".join(clean(text).split())
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError("is not text")
+    number = _number(value)
+    return str(int(number)) if number == number.to_integral_value() else format(number, "f")
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = value.split(",")
+    elif isinstance(value, dict):
+        value = list(value.values())
+    elif value is None:
+        value = ()
+    elif not isinstance(value, list):
+        value = (value,)
+    found = (_text(part) for part in value)
+    return tuple(dict.fromkeys(part for part in found if part))
+
+
+def read_id(value: Any) -> str:
+    """An id that must be there.
+
+    Raises:
+        ValueError: it is not, or it is too long or of another kind.
+    """
+    text = _text(value)
+    if not text:
+        raise ValueError("is missing")
+    return _short(text, MAX_ID)
+
+
+def _optional_id(value: Any) -> str:
+    return _short(_text(value), MAX_ID)
+
+
+def _ids(value: Any) -> tuple[str, ...]:
+    return tuple(_short(text, MAX_ID) for text in _texts(value))
+
+
+def _name(value: Any) -> str:
+    text = _optional_name(value)
+    if not text:
+        raise ValueError("is missing")
+    return text
+
+
+def _optional_name(value: Any) -> str:
+    return _short(one_line(_text(value)), MAX_NAME)
+
+
+def _long_text(value: Any) -> str:
+    return _short(_text(value), MAX_TEXT)
+
+
+def _url(value: Any) -> str:
+    text = _text(value)
+    if text and not text.lower().startswith(("https://", "http://")):
+        raise ValueError("is not a web address")
+    return _short(text, MAX_URL)
+
+
+def _short(text: str, longest: int) -> str:
+    if len(text) > longest:
+        raise ValueError(f"is longer than {longest} characters")
+    return text
+
+
+def _number(value: Any) -> Decimal:
+    if isinstance(value, str):
+        value = value.strip()
+        if not _NUMBER.fullmatch(value):
+            raise ValueError("is not a number")
+    elif isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError("is not a number")
+    number = Decimal(str(value))
+    if not number.is_finite() or abs(number.adjusted()) > MAX_DIGITS:
+        raise ValueError("is not a usable number")
+    return number
+
+
+def _money(value: Any) -> Decimal | None:
+    if is_blank(value):
+        return None
+    number = _number(value)
+    if number < 0:
+        raise ValueError("is negative")
+    if number > MAX_MONEY:
+        raise ValueError("is too large")
+    # Always two places, so that "100" and "100.00" are the same price to whoever compares.
+    return number.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def _price(value: Any) -> Decimal:
+    money = _money(value)
+    if money is None:
+        raise ValueError("is missing")
+    return money
+
+
+def _rate(value: Any) -> Decimal:
+    if is_blank(value):
+        raise ValueError("is missing")
+    number = _number(value)
+    if number < 0:
+        raise ValueError("is negative")
+    if number > MAX_RATE:
+        raise ValueError("is too large")
+    return number.quantize(Decimal("0.0001"), ROUND_HALF_UP)
+
+
+def _whole(value: Any) -> int | None:
+    if is_blank(value):
+        return None
+    number = _number(value)
+    if number != number.to_integral_value():
+        raise ValueError("is not a whole number")
+    if abs(number) > MAX_RANK:
+        raise ValueError("is too large")
+    return int(number)
+
+
+def _minutes(value: Any) -> int | None:
+    if is_blank(value):
+        return None
+    found = _MINUTES.fullmatch(_text(value))
+    if not found:
+        raise ValueError("is not a number of minutes")
+    return int(found[1]) or None
+
+
+def _hoped_minutes(value: Any) -> int | None:
+    try:
+        return _minutes(value)
+    except ValueError:
+        return None
+
+
+def _flag(default: bool) -> Callable[[Any], bool]:
+    def read(value: Any) -> bool:
+        if is_blank(value):
+            return default
+        if isinstance(value, bool):
+            return value
+        text = _text(value).lower()
+        if text in ("1", "true", "yes"):
+            return True
+        if text in ("0", "false", "no"):
+            return False
+        raise ValueError("is neither yes nor no")
+
+    return read
+
+
+def _in_stock(value: Any) -> bool:
+    # Real menus say "2" for every item on sale; only an explicit no is one.
+    return value is not False and hoped_text(value).lower() not in ("0", "false", "no")
+
+
+def hoped_text(value: Any) -> str:
+    """`value` as text, "" when it cannot be."""
+    try:
+        return _text(value)
+    except ValueError:
+        return ""
+
+
+def _hoped_flag(value: Any) -> bool | None:
+    try:
+        return None if is_blank(value) else _flag(False)(value)
+    except ValueError:
+        return None
+
+
+def rows(value: Any) -> list[Any]:
+    """A list of theirs.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if is_blank(value):
+        return []
+    if isinstance(value, dict):
+        # PHP writes a list with gaps as an object: {"0": …, "2": …}.
+        return list(value.values())
+    if not isinstance(value, list):
+        raise ValueError("is not a list")
+    return value
+
+
+def _object(value: Any) -> dict[str, Any]:
+    # PHP writes an empty object as an empty list.
+    if is_blank(value) or value == []:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError("is not an object")
+    return value
+
+
+def _coded(meanings: dict[str, Any]) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        code = _text(value).lower()
+        if code not in meanings:
+            raise ValueError("is not a code that we know")
+        return meanings[code]
+
+    return read
+
+
+def why(error: Any) -> str:
+    """What pydantic found wrong with a field, as the words above or "is missing"."""
+    cause = (error.get("ctx") or {}).get("error")
+    return str(cause) if cause else "is missing"
+
+
+Text = Annotated[str, PlainValidator(_long_text)]
+Texts = Annotated[tuple[str, ...], PlainValidator(_texts)]
+Id = Annotated[str, PlainValidator(read_id)]
+OptionalId = Annotated[str, PlainValidator(_optional_id)]
+Ids = Annotated[tuple[str, ...], PlainValidator(_ids)]
+Name = Annotated[str, PlainValidator(_name)]
+OptionalName = Annotated[str, PlainValidator(_optional_name)]
+Url = Annotated[str, PlainValidator(_url)]
+Money = Annotated[Decimal | None, PlainValidator(_money)]
+Price = Annotated[Decimal, PlainValidator(_price)]
+Rate = Annotated[Decimal, PlainValidator(_rate)]
+Whole = Annotated[int | None, PlainValidator(_whole)]
+Minutes = Annotated[int | None, PlainValidator(_minutes)]
+HopedFlag = Annotated[bool | None, PlainValidator(_hoped_flag)]
+HopedText = Annotated[str, PlainValidator(hoped_text)]
+HopedMinutes = Annotated[int | None, PlainValidator(_hoped_minutes)]
+On = Annotated[bool, PlainValidator(_flag(True))]
+Off = Annotated[bool, PlainValidator(_flag(False))]
+InStock = Annotated[bool, PlainValidator(_in_stock)]
+Rows = Annotated[list[Any], PlainValidator(rows)]
+Object = Annotated[dict[str, Any], PlainValidator(_object)]
+
+# Their codes. Note that a tax and a service charge count "core" and "total" the other way round.
+PercentOrFixed = Annotated[
+    AmountKind,
+    PlainValidator(_coded({"": AmountKind.PERCENT, "1": AmountKind.PERCENT, "2": AmountKind.FIXED})),
+]
+FixedOrPercent = Annotated[
+    AmountKind, PlainValidator(_coded({"": AmountKind.FIXED, "1": AmountKind.FIXED, "2": AmountKind.PERCENT}))
+]
+NamedKind = Annotated[
+    AmountKind,
+    PlainValidator(
+        _coded({"": AmountKind.FIXED, "fixed": AmountKind.FIXED, "percentage": AmountKind.PERCENT})
+    ),
+]
+TotalOrCore = Annotated[
+    ChargeBase,
+    PlainValidator(_coded({"": ChargeBase.CORE, "1": ChargeBase.TOTAL, "2": ChargeBase.CORE})),
+]
+CoreOrTotal = Annotated[
+    ChargeBase,
+    PlainValidator(_coded({"": ChargeBase.CORE, "1": ChargeBase.CORE, "2": ChargeBase.TOTAL})),
+]
+Backward = Annotated[bool, PlainValidator(_coded({"": False, "1": False, "2": True}))]
+Packing = Annotated[
+    PackingMode,
+    PlainValidator(_coded({"": PackingMode.NONE, **{mode.value: mode for mode in PackingMode}})),
+]
+Scope = Annotated[
+    DiscountScope,
+    PlainValidator(_coded({scope.value: scope for scope in DiscountScope})),
+]

@@ -1,0 +1,323 @@
+"""A restaurant's account at a POS: its settings, its webhook addresses, and what to do with it now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import ForeignKey, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince, timeuntil
+
+from ding.errors import DomainError
+from ding.nudge import nudge
+from pos_integrations import configuration, health, menu_sync, tasks
+from pos_integrations.adapters.base import Level, TopicAuth
+from pos_integrations.adapters.registry import adapter_for
+from pos_integrations.admin.config_form import ConfigForm, fieldsets, table, with_fields, words
+from pos_integrations.admin.guards import Guarded, chosen, show_once
+from pos_integrations.errors import ConfigurationError
+from pos_integrations.models import PosProvider, RestaurantPosIntegration, RestaurantWebhookSecret
+
+# Each is a call of up to half a minute, and somebody is waiting for the page.
+MOST_CALLS = 5
+
+
+class IntegrationForm(ConfigForm):
+    """The columns; the adapter's fields are added to it."""
+
+    class Meta:
+        model = RestaurantPosIntegration
+        fields = ("restaurant", "pos_provider", "pos_restaurant_id", "endpoint", "active")
+        labels = {"pos_restaurant_id": "Restaurant's id at the POS", "endpoint": "API address"}
+        help_texts = {
+            "endpoint": "Only if it is not the provider's own.",
+            "active": "Off: nothing is sent to the POS for this restaurant and nothing taken from it.",
+        }
+
+    def clean(self) -> dict[str, Any] | None:
+        """Ask the one writer what is wrong."""
+        cleaned = super().clean()
+        if not self.errors:
+            try:
+                configuration.save_integration(**self.arguments(), dry_run=True)
+            except configuration.InvalidConfiguration as error:
+                errors = dict(error.fields or {})
+                if "api_key" in errors and (adapter := adapter_for(self._provider().provider_name)):
+                    errors[adapter.api_key_field] = errors.pop("api_key")
+                self.add_errors(errors)
+        return cleaned
+
+    def arguments(self) -> dict[str, Any]:
+        """What is to be saved: the API key in its column, for one in the configuration would be overruled."""
+        data, given, provider = self.cleaned_data, self.given(), self._provider()
+        adapter = adapter_for(provider.provider_name)
+        api_key = None
+        if adapter is not None and adapter.api_key_field in given:
+            api_key = given.pop(adapter.api_key_field) or ""
+            if configuration.key_field_of(adapter) in adapter.config_fields:
+                given[adapter.api_key_field] = None
+        return {
+            "restaurant": data.get("restaurant") or self.instance.restaurant,
+            "provider_name": provider.provider_name,
+            "pos_restaurant_id": data["pos_restaurant_id"],
+            "endpoint": data["endpoint"],
+            "api_key": api_key,
+            "restaurant_config": given,
+            "active": data["active"],
+        }
+
+    def _provider(self) -> PosProvider:
+        provider: PosProvider = self.cleaned_data.get("pos_provider") or self.instance.pos_provider
+        return provider
+
+
+@admin.register(RestaurantPosIntegration)
+class IntegrationAdmin(Guarded, admin.ModelAdmin):
+    """One page has all that a connection needs."""
+
+    form = IntegrationForm
+    list_display = (
+        "restaurant",
+        "pos_provider",
+        "pos_restaurant_id",
+        "active",
+        "problem",
+        "menu_sync",
+        "updated_at",
+    )
+    list_filter = ("active", ("problem", admin.EmptyFieldListFilter), "pos_provider")
+    list_select_related = ("restaurant", "pos_provider")
+    search_fields = ("restaurant__name", "pos_restaurant_id")
+    ordering = ("restaurant__name", "pk")
+    autocomplete_fields = ("restaurant",)
+    actions = ("sync_menu_now", "test_connection", "rotate_secret")
+
+    # --- the page ---
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RestaurantPosIntegration]:
+        """With what its name consists of."""
+        return super().get_queryset(request).select_related("restaurant", "pos_provider")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """What to ask depends on the POS, so the POS is chosen first, if there are several."""
+        if not self.has_add_permission(request) or self._provider(request, None) is not None:
+            return super().add_view(request, form_url, extra_context)
+        providers = list(PosProvider.objects.filter(is_active=True).order_by("display_name"))
+        if not providers:
+            self.message_user(
+                request, "First set up the POS itself; then connect restaurants to it.", messages.WARNING
+            )
+            return HttpResponseRedirect(reverse("admin:pos_integrations_posprovider_changelist"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Connect a restaurant to which POS?",
+            "opts": self.opts,
+            "providers": providers,
+        }
+        return TemplateResponse(request, "admin/pos_integrations/choose_provider.html", context)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: RestaurantPosIntegration | None = None) -> Any:
+        """Secrets are bound to restaurant and provider, so these stay."""
+        shown = ("state", "menu_sync", "webhook_addresses", "in_force", "created_at", "updated_at")
+        return ("restaurant", "pos_provider", *shown) if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: RestaurantPosIntegration | None = None) -> Any:
+        """What may only be looked at comes as a table."""
+        columns: list[tuple[Any, dict[str, Any]]] = [(None, {"fields": IntegrationForm.Meta.fields})]
+        if obj is None:
+            return [*columns, *fieldsets(self._form_for(request, None))]
+        state = (None, {"fields": ("state", *IntegrationForm.Meta.fields, "menu_sync", "webhook_addresses")})
+        in_force = ("What is in force", {"fields": ("in_force", "created_at", "updated_at")})
+        if not self.has_change_permission(request, obj):
+            return [state, in_force]
+        return [state, *fieldsets(self._form_for(request, obj)), in_force]
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: RestaurantPosIntegration | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """With the fields that this POS declares."""
+        kwargs["form"] = self._form_for(request, obj)
+        form = super().get_form(request, obj, change=change, **kwargs)
+        provider = self._provider(request, obj)
+        adapter = adapter_for(provider.provider_name) if provider else None
+        if adapter is not None and "pos_restaurant_id" in form.base_fields:
+            form.base_fields["pos_restaurant_id"].help_text = adapter.external_id_help
+        return form
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey[Any, Any], request: Any, **kwargs: Any) -> Any:
+        """The provider is chosen already."""
+        if (
+            db_field.name == "pos_provider"
+            and request is not None
+            and (provider := self._provider(request, None))
+        ):
+            kwargs["queryset"] = PosProvider.objects.filter(pk=provider.pk)
+            kwargs["initial"] = provider.pk
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def _provider(self, request: HttpRequest, obj: RestaurantPosIntegration | None) -> PosProvider | None:
+        """Of the integration; on the add page the one in the address, or the only one there is."""
+        if obj is not None:
+            return obj.pos_provider
+        wanted = request.GET.get("pos_provider", "")
+        active = PosProvider.objects.filter(is_active=True)
+        if wanted.isascii() and wanted.isdigit():
+            return active.filter(pk=wanted[:18]).first()
+        found = list(active[:2])
+        return found[0] if len(found) == 1 else None
+
+    def _form_for(self, request: HttpRequest, obj: RestaurantPosIntegration | None) -> type[ConfigForm]:
+        provider = self._provider(request, obj)
+        adapter = adapter_for(provider.provider_name) if provider else None
+        if provider is None or adapter is None:
+            return IntegrationForm
+        own: dict[str, Any] = {}
+        if obj is not None:
+            own = {**(obj.restaurant_specific_config or {})}
+            if obj.api_key:
+                own[adapter.api_key_field] = obj.api_key
+        return with_fields(
+            IntegrationForm,
+            adapter,
+            Level.RESTAURANT,
+            own=own,
+            context=obj.sealing_context() if obj else "",
+            inherited=configuration.inherited(provider),
+        )
+
+    def save_model(
+        self, request: HttpRequest, obj: RestaurantPosIntegration, form: Any, change: bool
+    ) -> None:
+        """Through the one writer."""
+        saved, _ = configuration.save_integration(**form.arguments())
+        obj.pk = saved.pk
+        obj.refresh_from_db()
+
+    def delete_model(self, request: HttpRequest, obj: RestaurantPosIntegration) -> None:
+        """Its secrets end with it, lest a later integration inherits them."""
+        configuration.end_secrets(
+            RestaurantWebhookSecret.objects.filter(
+                restaurant=obj.restaurant_id, pos_provider=obj.pos_provider_id
+            )
+        )
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[RestaurantPosIntegration]) -> None:
+        """One by one, as above."""
+        for integration in queryset:
+            self.delete_model(request, integration)
+
+    # --- what it shows ---
+
+    @admin.display(description="state")
+    def state(self, integration: RestaurantPosIntegration) -> str:
+        """What stops it, if anything."""
+        if not integration.active or not integration.pos_provider.is_active:
+            return "Switched off."
+        if integration.problem:
+            return f"Does not work: {integration.problem}"
+        try:
+            configuration.account_for(integration)
+        except ConfigurationError as error:
+            return f"Not ready: {error.message}"
+        return "Ready."
+
+    @admin.display(description="menu sync", ordering="menu_sync_due_at")
+    def menu_sync(self, integration: RestaurantPosIntegration) -> str:
+        """When the next one is due."""
+        now, due = timezone.now(), integration.menu_sync_due_at
+        if integration.menu_sync_leased_until and integration.menu_sync_leased_until > now:
+            return "running"
+        if due is None:
+            return "when asked"
+        return f"due in {timeuntil(due, now)}" if due > now else f"due since {timesince(due, now)}"
+
+    @admin.display(description="webhook addresses")
+    def webhook_addresses(self, integration: RestaurantPosIntegration) -> SafeString | str:
+        """To be given to the POS; those that go with each order need no doing."""
+        adapter = adapter_for(integration.pos_provider.provider_name)
+        if adapter is None:
+            return "None: this version of ding has no such adapter."
+        signed = [topic.name for topic in adapter.topics if topic.auth is TopicAuth.SIGNATURE]
+        rows = ((name, configuration.webhook_url(integration, name)) for name in signed)
+        lines = format_html_join("", '<p>{} <code style="user-select:all">{}</code></p>', rows)
+        others = [topic.name for topic in adapter.topics if topic.auth is TopicAuth.ORDER_TOKEN]
+        rest = (
+            f"Nothing to set up for {', '.join(others)}: each order brings its own address." if others else ""
+        )
+        return format_html("{}<p>{}</p>", lines, rest)
+
+    @admin.display(description="settings")
+    def in_force(self, integration: RestaurantPosIntegration) -> SafeString | str:
+        """Everything merged, and where each value comes from."""
+        try:
+            settings = configuration.describe(integration)
+        except ConfigurationError as error:
+            return error.message
+        return table(("Setting", "Value", "From"), [(s.label, words(s.value), s.source) for s in settings])
+
+    # --- what it does ---
+
+    @admin.action(description="Sync menu now", permissions=["change"])
+    def sync_menu_now(self, request: HttpRequest, queryset: QuerySet[RestaurantPosIntegration]) -> None:
+        """A few at once; many are left to a worker."""
+        integrations = chosen(queryset)
+        if len(integrations) > MOST_CALLS:
+            RestaurantPosIntegration.objects.owe_menu_sync({integration.pk for integration in integrations})
+            nudge(tasks.sweep_menu_syncs)
+            self.message_user(
+                request, f"{len(integrations)} menus are due now; a worker syncs them one by one."
+            )
+            return
+        for integration in integrations:
+            try:
+                result = menu_sync.sync_menu(integration, trigger=menu_sync.Trigger.API)
+            except DomainError as error:
+                self.message_user(request, f"{integration.restaurant}: {error.message}", messages.ERROR)
+                continue
+            changes = ", ".join(
+                f"{kind} {counts['added']} new, {counts['changed']} changed, {counts['deactivated']} gone"
+                for kind, counts in result.changes.items()
+                if any(counts.values())
+            )
+            left = (
+                f" {len(result.problems)} thing(s) were left out; see the history." if result.problems else ""
+            )
+            message = f"{integration.restaurant}: {result.items} items; {changes or 'nothing changed'}.{left}"
+            self.message_user(request, message, messages.WARNING if result.problems else messages.SUCCESS)
+
+    @admin.action(description="Test connection", permissions=["change"])
+    def test_connection(self, request: HttpRequest, queryset: QuerySet[RestaurantPosIntegration]) -> None:
+        """Call the POS and say what works."""
+        integrations = chosen(queryset)
+        if len(integrations) > MOST_CALLS:
+            self.message_user(request, f"Choose at most {MOST_CALLS}: each calls the POS.", messages.WARNING)
+            return
+        for integration in integrations:
+            for finding in health.check_connection(integration):
+                self.message_user(
+                    request,
+                    f"{integration.restaurant}, {finding.check}: {finding.message}",
+                    messages.SUCCESS if finding.ok else messages.ERROR,
+                )
+
+    @admin.action(description="Rotate webhook secret", permissions=["change"])
+    def rotate_secret(
+        self, request: HttpRequest, queryset: QuerySet[RestaurantPosIntegration]
+    ) -> HttpResponse:
+        """A new one beside the old, which ends after a day."""
+        shown = []
+        for integration in chosen(queryset):
+            shown.append((integration, configuration.rotate_secret(integration)))
+            self.log_change(request, integration, "Rotated the webhook secret.")
+        return show_once(request, self, shown)

@@ -1,0 +1,331 @@
+"""What is owed to a POS, what it told us, what syncs did: records to read, some to act upon."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from ding.nudge import nudge
+from menus.services import StockVerdict
+from orders.services.statuses import Verdict
+from pos_integrations import inbound, strict_json, tasks
+from pos_integrations.adapters.registry import ADAPTERS
+from pos_integrations.admin.config_form import table
+from pos_integrations.admin.guards import ReadOnly, age
+from pos_integrations.errors import MalformedPayload
+from pos_integrations.http import KEPT_CHARACTERS, MASK
+from pos_integrations.models import MenuSyncHistory, OrderPush, OrderPushAttempt, WebhookLog
+from pos_integrations.serializers import masked_payload
+
+# The last part of an order's callback address opens that order.
+_CALLBACK_TOKEN = re.compile(r"(/api/webhooks/[a-z0-9_-]+/[0-9a-f]{32}/[a-z0-9_-]+/)[0-9A-Za-z_.-]+")
+_ANSWER_SHOWN = 2000
+
+
+def _pretty(text: str) -> SafeString | str:
+    """JSON to read, personal data and secrets masked."""
+    try:
+        value = masked_payload(strict_json.parse(text.encode()))
+    except MalformedPayload:
+        if len(text) >= KEPT_CHARACTERS:
+            return f"Cut off at {KEPT_CHARACTERS} characters, so personal data in it cannot be masked: not shown."
+        return f"Not JSON, {len(text)} characters: not shown."
+    shown = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return format_html("<pre>{}</pre>", _CALLBACK_TOKEN.sub(rf"\1{MASK}", shown))
+
+
+class TypeFilter(admin.SimpleListFilter):
+    """By the topics that the adapters have: asking the table would read all of it."""
+
+    title = "type"
+    parameter_name = "webhook_type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Every adapter's."""
+        names = {topic.name for adapter in ADAPTERS.values() for topic in adapter.topics}
+        return [(name, name) for name in sorted(names)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those of the type."""
+        return queryset.filter(webhook_type=self.value()) if self.value() else queryset
+
+
+class VerdictFilter(admin.SimpleListFilter):
+    """By what it meant to us."""
+
+    title = "verdict"
+    parameter_name = "verdict"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Those of orders and of stock, and those of the door."""
+        verdicts = {verdict.value for verdict in Verdict}
+        verdicts |= {StockVerdict.UNKNOWN_ITEM, "configuration", "error", "malformed", "unsupported"}
+        return [(verdict, verdict.replace("_", " ")) for verdict in sorted(verdicts)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those with the verdict."""
+        return queryset.filter(verdict=self.value()) if self.value() else queryset
+
+
+class AttemptInline(ReadOnly, admin.TabularInline):
+    """Each call, in a line; its bodies are on its own page."""
+
+    model = OrderPushAttempt
+    fields = ("number", "outcome", "response_status", "error", "duration_ms", "started_at")
+    readonly_fields = fields
+    show_change_link = True
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OrderPushAttempt]:
+        """Without bodies."""
+        return super().get_queryset(request).defer("request_body", "response_body")
+
+
+@admin.register(OrderPush)
+class OrderPushAdmin(ReadOnly, admin.ModelAdmin):
+    """The outbox, the newest first."""
+
+    list_display = (
+        "order_reference",
+        "kind",
+        "state",
+        "age",
+        "restaurant",
+        "provider",
+        "attempts",
+        "next_attempt_at",
+        "last_error",
+    )
+    list_filter = ("state", "kind", "maybe_taken", "created_at", "integration__pos_provider")
+    list_select_related = ("order__restaurant", "integration__pos_provider")
+    search_fields = ("order__reference__startswith",)
+    search_help_text = "An order's reference, from its beginning."
+    ordering = ("-pk",)
+    inlines = (AttemptInline,)
+    fields = (
+        ("order_reference", "restaurant", "provider"),
+        ("kind", "state", "maybe_taken"),
+        "last_error",
+        ("attempts", "next_attempt_at", "expires_at"),
+        ("created_at", "sent_at", "acknowledged_at"),
+    )
+    readonly_fields = ("order_reference", "restaurant", "provider")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OrderPush]:
+        """With what its page shows."""
+        return super().get_queryset(request).select_related("order__restaurant", "integration__pos_provider")
+
+    @admin.display(description="order", ordering="order__reference")
+    def order_reference(self, push: OrderPush) -> str:
+        """The order's name towards guest and POS."""
+        return push.order.reference
+
+    @admin.display(ordering="created_at")
+    def age(self, push: OrderPush) -> str:
+        """Since when it is owed."""
+        return age(push.created_at)
+
+    @admin.display
+    def restaurant(self, push: OrderPush) -> str:
+        """Whose order."""
+        return str(push.order.restaurant)
+
+    @admin.display
+    def provider(self, push: OrderPush) -> str:
+        """Where it goes."""
+        return str(push.integration.pos_provider) if push.integration else "no integration"
+
+
+@admin.register(OrderPushAttempt)
+class OrderPushAttemptAdmin(ReadOnly, admin.ModelAdmin):
+    """Every call, the newest first."""
+
+    list_display = (
+        "order_reference",
+        "number",
+        "outcome",
+        "age",
+        "restaurant",
+        "response_status",
+        "duration_ms",
+        "error",
+    )
+    list_filter = ("outcome", "push__integration__pos_provider")
+    list_select_related = ("push__order__restaurant",)
+    search_fields = ("push__order__reference__startswith",)
+    search_help_text = "An order's reference, from its beginning."
+    ordering = ("-pk",)
+    fields = (
+        ("order_reference", "restaurant", "number", "outcome"),
+        "error",
+        ("url", "response_status", "duration_ms", "started_at"),
+        "request",
+        "answer",
+    )
+    readonly_fields = ("order_reference", "restaurant", "request", "answer")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OrderPushAttempt]:
+        """Bodies only on its own page."""
+        attempts = super().get_queryset(request).select_related("push__order__restaurant")
+        return attempts.defer("request_body", "response_body")
+
+    @admin.display(description="order")
+    def order_reference(self, attempt: OrderPushAttempt) -> str:
+        """The order's name towards guest and POS."""
+        return attempt.push.order.reference
+
+    @admin.display
+    def age(self, attempt: OrderPushAttempt) -> str:
+        """Since when."""
+        return age(attempt.started_at)
+
+    @admin.display
+    def restaurant(self, attempt: OrderPushAttempt) -> str:
+        """Whose order."""
+        return str(attempt.push.order.restaurant)
+
+    @admin.display
+    def request(self, attempt: OrderPushAttempt) -> SafeString | str:
+        """What was sent."""
+        return _pretty(attempt.request_body) if attempt.request_body else "Nothing was sent."
+
+    @admin.display
+    def answer(self, attempt: OrderPushAttempt) -> SafeString | str:
+        """What came back; a page of some proxy is shown as it is."""
+        body = attempt.response_body
+        if not body:
+            return "None."
+        if body.lstrip()[:1] in ("{", "["):
+            return _pretty(body)
+        return format_html("<pre>{}</pre>", body[:_ANSWER_SHOWN])
+
+
+@admin.register(WebhookLog)
+class WebhookLogAdmin(ReadOnly, admin.ModelAdmin):
+    """The inbox, the newest first."""
+
+    list_display = (
+        "id",
+        "webhook_type",
+        "status",
+        "verdict",
+        "age",
+        "restaurant",
+        "order",
+        "attempts",
+        "error_message",
+    )
+    list_filter = ("status", TypeFilter, VerdictFilter, "created_at", "pos_provider")
+    list_select_related = ("restaurant", "order")
+    search_fields = ("order__reference__startswith",)
+    search_help_text = "An order's reference, from its beginning."
+    ordering = ("-pk",)
+    actions = ("process_again",)
+    fields = (
+        ("webhook_type", "status", "verdict"),
+        ("restaurant", "pos_provider", "order"),
+        "error_message",
+        ("attempts", "next_attempt_at"),
+        ("created_at", "processed_at", "remote_address"),
+        "body",
+    )
+    readonly_fields = ("body",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookLog]:
+        """Bodies only on its own page."""
+        return super().get_queryset(request).defer("payload")
+
+    @admin.display(ordering="created_at")
+    def age(self, log: WebhookLog) -> str:
+        """Since when it is here."""
+        return age(log.created_at)
+
+    @admin.display(description="payload")
+    def body(self, log: WebhookLog) -> SafeString | str:
+        """As it came, without what identifies a guest."""
+        return _pretty(log.payload)
+
+    @admin.action(description="Process again", permissions=["act"])
+    def process_again(self, request: HttpRequest, queryset: QuerySet[WebhookLog]) -> None:
+        """The failed and the parked ones among the chosen."""
+        count = inbound.retry_now(parked=True, ids=list(queryset.values_list("pk", flat=True)))
+        if count:
+            nudge(tasks.drain_webhooks)
+        level = messages.SUCCESS if count else messages.WARNING
+        self.message_user(request, f"{count} failed or parked webhook(s) will be processed again.", level)
+
+
+@admin.register(MenuSyncHistory)
+class MenuSyncHistoryAdmin(ReadOnly, admin.ModelAdmin):
+    """Past syncs, the newest first."""
+
+    list_display = (
+        "started_at",
+        "restaurant",
+        "sync_type",
+        "trigger",
+        "status",
+        "items_synced",
+        "categories_synced",
+        "took",
+        "last_error",
+    )
+    list_filter = ("status", "sync_type", "started_at")
+    list_select_related = ("restaurant",)
+    search_fields = ("restaurant__name",)
+    date_hierarchy = "started_at"
+    ordering = ("-pk",)
+    fields = (
+        ("restaurant", "sync_type", "trigger", "status"),
+        ("started_at", "completed_at", "took"),
+        ("items_synced", "categories_synced"),
+        "changes_shown",
+        "errors_shown",
+    )
+    readonly_fields = ("took", "changes_shown", "errors_shown")
+
+    @admin.display
+    def took(self, sync: MenuSyncHistory) -> str:
+        """From start to end."""
+        if sync.completed_at is None:
+            return ""
+        return f"{(sync.completed_at - sync.started_at).total_seconds():.1f} s"
+
+    @admin.display
+    def last_error(self, sync: MenuSyncHistory) -> str:
+        """The first thing that was wrong, and how many more."""
+        if not sync.errors:
+            return ""
+        more = f" (+{len(sync.errors) - 1})" if len(sync.errors) > 1 else ""
+        return f"{_told(sync.errors[0])[1]}{more}"[:200]
+
+    @admin.display(description="changes")
+    def changes_shown(self, sync: MenuSyncHistory) -> SafeString | str:
+        """Per kind."""
+        if not sync.changes:
+            return "None."
+        columns = ("added", "changed", "deactivated")
+        rows = [(kind, *(counts.get(c, 0) for c in columns)) for kind, counts in sync.changes.items()]
+        return table(("Kind", "New", "Changed", "Gone"), rows)
+
+    @admin.display(description="left out")
+    def errors_shown(self, sync: MenuSyncHistory) -> SafeString | str:
+        """What of the menu was not taken, and why."""
+        if not sync.errors:
+            return "Nothing."
+        return table(("Where", "Found", "Done"), [_told(error) for error in sync.errors])
+
+
+def _told(error: Any) -> tuple[str, str, str]:
+    """One error of a sync: where, what, what was done. Rows from elsewhere may hold anything."""
+    if not isinstance(error, dict):
+        return "", str(error), ""
+    where = " ".join(str(error[name]) for name in ("kind", "external_id", "field") if error.get(name))
+    return where, str(error.get("found", "")), str(error.get("done", ""))

@@ -1,0 +1,125 @@
+"""Webhook secrets: given or made, shown once, ended. Never looked at again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from pos_integrations import configuration
+from pos_integrations.admin.guards import ReadOnly, show_once
+from pos_integrations.models import RestaurantPosIntegration, RestaurantWebhookSecret
+
+
+class WebhookSecretForm(forms.ModelForm):
+    """For whom, and which."""
+
+    integration = forms.ModelChoiceField(
+        RestaurantPosIntegration.objects.select_related("restaurant", "pos_provider").order_by(
+            "restaurant__name"
+        ),
+        help_text="Its present secrets stay valid for another 24 hours; at most three are valid at once.",
+    )
+    secret = forms.CharField(
+        required=False,
+        widget=forms.PasswordInput({"autocomplete": "new-password", "size": 50}, render_value=False),
+        help_text="The one that the POS gave. Leave it blank and ding makes one, which is shown once.",
+    )
+
+    class Meta:
+        model = RestaurantWebhookSecret
+        fields = ()
+
+    def clean(self) -> dict[str, Any] | None:
+        """The same rules as everywhere."""
+        cleaned = super().clean()
+        integration, secret = self.cleaned_data.get("integration"), self.cleaned_data.get("secret")
+        if integration and secret and (problem := configuration.check_secret(secret, integration)):
+            self.add_error("secret", problem["message"])
+        return cleaned
+
+
+@admin.register(RestaurantWebhookSecret)
+class WebhookSecretAdmin(ReadOnly, admin.ModelAdmin):
+    """The value is in no list and on no page; the fingerprint tells secrets apart."""
+
+    form = WebhookSecretForm
+    list_display = (
+        "restaurant",
+        "pos_provider",
+        "fingerprint",
+        "standing",
+        "expires_at",
+        "last_used_at",
+        "created_at",
+    )
+    list_display_links = ("fingerprint", "restaurant")
+    list_filter = ("is_active", "pos_provider")
+    list_select_related = ("restaurant", "pos_provider")
+    search_fields = ("restaurant__name", "fingerprint")
+    ordering = ("-pk",)
+    actions = ("end_now",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RestaurantWebhookSecret]:
+        """Without the value."""
+        return super().get_queryset(request).defer("secret_key")
+
+    def get_fields(self, request: HttpRequest, obj: RestaurantWebhookSecret | None = None) -> tuple[str, ...]:
+        """Asked when adding; shown later."""
+        if obj is None:
+            return ("integration", "secret")
+        dates = ("expires_at", "last_used_at", "created_at", "updated_at")
+        return ("restaurant", "pos_provider", "fingerprint", "standing", *dates)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: RestaurantWebhookSecret | None = None
+    ) -> tuple[str, ...]:
+        """All of it."""
+        return self.get_fields(request, obj) if obj else ()
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A secret can be brought in."""
+        return request.user.has_perm("pos_integrations.add_restaurantwebhooksecret")
+
+    @admin.display(description="valid", boolean=True)
+    def standing(self, secret: RestaurantWebhookSecret) -> bool:
+        """Whether it may sign now."""
+        return secret.is_active and (secret.expires_at is None or secret.expires_at > timezone.now())
+
+    def save_model(self, request: HttpRequest, obj: RestaurantWebhookSecret, form: Any, change: bool) -> None:
+        """Through the one writer."""
+        integration, secret = form.cleaned_data["integration"], form.cleaned_data["secret"]
+        if secret:
+            new = configuration.add_webhook_secret(integration, secret)
+        else:
+            new = configuration.rotate_secret(integration)
+            form.shown = (integration, new)
+        obj.pk = new.id
+        obj.refresh_from_db(fields=["restaurant", "pos_provider", "fingerprint", "is_active", "created_at"])
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Keep what is to be shown until the answer is made."""
+        super().save_related(request, form, formsets, change)
+        form.instance.shown = getattr(form, "shown", None)
+
+    def response_add(
+        self, request: HttpRequest, obj: RestaurantWebhookSecret, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """A made one is shown now or never."""
+        shown = getattr(obj, "shown", None)
+        if shown:
+            return show_once(request, self, [shown])
+        return super().response_add(request, obj, post_url_continue)
+
+    @admin.action(description="End now", permissions=["act"])
+    def end_now(self, request: HttpRequest, queryset: QuerySet[RestaurantWebhookSecret]) -> None:
+        """What is signed with them is refused from now on."""
+        for secret in queryset.filter(is_active=True):
+            self.log_change(request, secret, "Ended.")
+        count = configuration.end_secrets(queryset)
+        level = messages.SUCCESS if count else messages.WARNING
+        self.message_user(request, f"{count} secret(s) ended.", level)

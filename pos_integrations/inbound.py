@@ -1,0 +1,400 @@
+"""Webhooks → our apps: the inbox.
+
+`receive` authenticates a request and stores it, nothing more; when it returns, the row is committed.
+`drain` works rows off in batches: one transaction and a number of statements that does not grow with the
+batch. A row that fails is tried alone, later, and in the end parked with its reason.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F, Q
+from django.utils import timezone
+
+from ding.db import transactional
+from ding.errors import NotFound
+from menus.services import StockReport, StockVerdict, change_stock, note_announcements
+from orders.models import ChangeSource
+from orders.services.statuses import ReportResult, StatusReport, Verdict, report_statuses
+from pos_integrations import strict_json
+from pos_integrations.adapters.base import PosAdapter, TopicAuth
+from pos_integrations.adapters.registry import adapter_for
+from pos_integrations.configuration import account_for, adapter_of, callback_token, valid_secrets
+from pos_integrations.errors import (
+    ConfigurationError,
+    MalformedPayload,
+    NotAuthentic,
+    UnsupportedEvent,
+)
+from pos_integrations.messages import (
+    Account,
+    Event,
+    MenuChanged,
+    OrderStatusReported,
+    Outcome,
+    Reply,
+    StockChanged,
+    WebhookRequest,
+)
+from pos_integrations.models import (
+    OrderPush,
+    PushKind,
+    PushState,
+    RestaurantPosIntegration,
+    RestaurantWebhookSecret,
+    WebhookLog,
+    WebhookStatus,
+)
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+MOST_ALONE = 20
+MOST_ATTEMPTS = 5
+FIRST_RETRY = dt.timedelta(seconds=10)
+_LAST_USED_EVERY = dt.timedelta(minutes=1)
+
+# Signed for when nobody else can be: a stranger must not learn from the clock which restaurants exist.
+_NOBODYS_SECRET = "nobody signs with this secret"  # noqa: S105
+
+
+# --- at the door ----------------------------------------------------------------------------------------
+
+
+def receive(
+    *,
+    provider_name: str,
+    topic_name: str,
+    request: WebhookRequest,
+    public_id: str | None = None,
+    token: str = "",
+    remote_address: str = "",
+) -> Reply:
+    """Authenticate and store one request; the answer in the POS's own words.
+
+    Raises:
+        NotFound: no such provider or topic.
+        NotAuthentic: nobody we know sent this; nothing was stored.
+        MalformedPayload: not what this POS sends; nothing was stored.
+    """
+    adapter = adapter_for(provider_name)
+    topic = adapter.topic(topic_name) if adapter else None
+    if adapter is None or topic is None:
+        raise NotFound("There is no such webhook address.")
+    if topic.auth is TopicAuth.ORDER_TOKEN:
+        integration = _by_order_token(adapter, request, public_id, token)
+    else:
+        integration = _by_signature(adapter, request, public_id)
+    strict_json.parse_object(request.body)
+    WebhookLog.objects.create(
+        pos_provider_id=integration.pos_provider_id,
+        integration_id=integration.pk,
+        restaurant_id=integration.restaurant_id,
+        webhook_type=topic.name,
+        payload=request.body.decode(),
+        next_attempt_at=timezone.now(),
+        remote_address=remote_address,
+    )
+    return adapter.reply(topic, Outcome.ACCEPTED)
+
+
+def _find(adapter: PosAdapter, **lookup: Any) -> RestaurantPosIntegration | None:
+    return (
+        RestaurantPosIntegration.objects.select_related("pos_provider", "restaurant")
+        .filter(active=True, pos_provider__is_active=True, pos_provider__provider_name=adapter.slug, **lookup)
+        .first()
+    )
+
+
+def _by_signature(
+    adapter: PosAdapter, request: WebhookRequest, public_id: str | None
+) -> RestaurantPosIntegration:
+    """The integration whose secret signed the body, and whose restaurant the body names."""
+    named = adapter.account_ref(request)
+    lookup = {"pos_restaurant_id": named} if public_id is None else {"public_id": public_id}
+    integration = _find(adapter, **lookup)
+    secrets = valid_secrets(integration) if integration else []
+    # Without a secret there is still one comparison, and it is still refused.
+    fitting = adapter.verify(request, [secret for _, secret in secrets] or [_NOBODYS_SECRET])
+    if integration is None or not secrets or integration.pos_restaurant_id != named:
+        raise NotAuthentic
+    now = timezone.now()
+    seldom = Q(last_used_at=None) | Q(last_used_at__lt=now - _LAST_USED_EVERY)
+    RestaurantWebhookSecret.objects.filter(seldom, pk=secrets[fitting][0]).update(last_used_at=now)
+    return integration
+
+
+def _by_order_token(
+    adapter: PosAdapter, request: WebhookRequest, public_id: str | None, token: str
+) -> RestaurantPosIntegration:
+    """The integration of the address, when the token belongs to the order that the body names."""
+    reference, named = adapter.order_reference(request), adapter.account_ref(request)
+    integration = _find(adapter, public_id=public_id or "")
+    expected = callback_token(integration or RestaurantPosIntegration(public_id=""), reference)
+    if not hmac.compare_digest(expected.encode(), token.encode()):
+        raise NotAuthentic
+    if integration is None or integration.pos_restaurant_id != named:
+        raise NotAuthentic
+    return integration
+
+
+# --- working off ----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Drained:
+    """What one `drain` did; false when there was nothing to do."""
+
+    rows: int = 0
+    menus_due: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
+
+
+@dataclass(slots=True)
+class _Work:
+    """One row on its way: its events, and in the end its verdict."""
+
+    row: WebhookLog
+    events: list[Event] = field(default_factory=list)
+    status: WebhookStatus = WebhookStatus.PROCESSED
+    verdict: str = ""
+    error: str = ""
+    order_id: int | None = None
+
+
+def drain(limit: int = BATCH) -> Drained:
+    """Claim what is due and work it off: new rows together, rows that failed before one by one."""
+    fresh, alone = _claim(limit)
+    drained = Drained(len(fresh) + len(alone))
+    if fresh:
+        try:
+            drained.menus_due |= _process(fresh)
+        except Exception:
+            # One of two places that catch everything: one row must not hold up the others.
+            logger.exception("A batch of webhooks failed; its rows are tried one by one.")
+            alone = fresh + alone
+    for row in alone:
+        try:
+            drained.menus_due |= _process([row])
+        except Exception as error:
+            logger.exception("A webhook failed.", extra={"webhook": row.pk})
+            _save([_failed(_Work(row), "error", f"An error in ding itself: {type(error).__name__}.")])
+    return drained
+
+
+@transactional
+def _claim(limit: int) -> tuple[list[WebhookLog], list[WebhookLog]]:
+    """Due rows, leased: never tried before, and tried before.
+
+    The attempt is counted here, before the work: a row that kills its worker is found by its count.
+    """
+    now = timezone.now()
+    due = WebhookLog.objects.select_for_update(skip_locked=True).order_by("next_attempt_at", "pk")
+    received = due.filter(status=WebhookStatus.RECEIVED, next_attempt_at__lte=now)
+    rows = list(received.select_related(None)[:limit])
+    rows += due.filter(status=WebhookStatus.FAILED, next_attempt_at__lte=now)[:MOST_ALONE]
+    if not rows:
+        return [], []
+    worn_out = [row for row in rows if row.attempts >= MOST_ATTEMPTS]
+    rows = [row for row in rows if row.attempts < MOST_ATTEMPTS]
+    fresh = [row for row in rows if not row.attempts]
+    alone = [row for row in rows if row.attempts][:MOST_ALONE]
+    WebhookLog.objects.filter(pk__in=[row.pk for row in fresh + alone]).update(
+        attempts=F("attempts") + 1, next_attempt_at=now + dt.timedelta(seconds=settings.LEASE_SECONDS)
+    )
+    if worn_out:
+        why = f"It stopped its worker {MOST_ATTEMPTS} times."
+        WebhookLog.objects.filter(pk__in=[row.pk for row in worn_out]).update(
+            status=WebhookStatus.PARKED, next_attempt_at=None, error_message=why, processed_at=now
+        )
+    for row in fresh + alone:
+        row.attempts += 1
+    fresh.sort(key=lambda row: row.pk)
+    return fresh, alone
+
+
+@transactional
+def _process(rows: Sequence[WebhookLog]) -> bool:
+    """Parse and apply rows in one transaction; whether a menu sync is owed now."""
+    works = _parsed(rows)
+    _apply_statuses(works)
+    _apply_stock(works)
+    menus_due = _apply_menu_changes(works)
+    _save(works)
+    return menus_due
+
+
+def _parsed(rows: Sequence[WebhookLog]) -> list[_Work]:
+    integrations = {
+        integration.pk: integration
+        for integration in RestaurantPosIntegration.objects.select_related(
+            "pos_provider", "restaurant"
+        ).filter(pk__in={row.integration_id for row in rows})
+    }
+    accounts: dict[int, Account] = {}
+    works = []
+    for row in rows:
+        work = _Work(row)
+        works.append(work)
+        integration = integrations[row.integration_id]
+        try:
+            if integration.pk not in accounts:
+                accounts[integration.pk] = account_for(integration)
+            request = WebhookRequest(row.webhook_type, row.payload.encode())
+            work.events = adapter_of(integration.pos_provider).parse(request, accounts[integration.pk])
+        except UnsupportedEvent as error:
+            work.status, work.verdict, work.error = WebhookStatus.IGNORED, "unsupported", str(error)[:500]
+        except MalformedPayload as error:
+            # The same bytes will not parse later either.
+            where = f"{error.field}: " if error.field else ""
+            work.status, work.verdict = WebhookStatus.PARKED, "malformed"
+            work.error = f"{where}{error.message}"[:500]
+        except ConfigurationError as error:
+            _failed(work, "configuration", error.message)
+    return works
+
+
+def _each(works: Sequence[_Work], kind: type) -> list[tuple[_Work, Any]]:
+    return [(work, event) for work in works for event in work.events if isinstance(event, kind)]
+
+
+def _apply_statuses(works: Sequence[_Work]) -> None:
+    pairs = _each(works, OrderStatusReported)
+    if not pairs:
+        return
+    results = report_statuses(
+        [
+            StatusReport(
+                restaurant_id=work.row.restaurant_id,
+                status=event.status,
+                source=ChangeSource.POS,
+                reference=event.reference,
+                pos_order_id=event.pos_order_id,
+                changed_by=f"webhook {work.row.pk}",
+                reason=event.reason,
+                happened_at=event.happened_at,
+                prep_minutes=event.prep_minutes,
+                delivery_minutes=event.delivery_minutes,
+            )
+            for work, event in pairs
+        ]
+    )
+    for (work, _), result in zip(pairs, results, strict=True):
+        _conclude(work, result)
+    proven = {result.order_id for result in results if result.order_id is not None}
+    if proven:
+        # Whatever the status: the POS spoke of the order, so the kitchen has it.
+        now = timezone.now()
+        OrderPush.objects.filter(order__in=proven, kind=PushKind.ORDER).exclude(
+            state__in=(PushState.ACKNOWLEDGED, PushState.REJECTED)
+        ).update(
+            state=PushState.ACKNOWLEDGED,
+            acknowledged_at=now,
+            next_attempt_at=None,
+            last_error="",
+            updated_at=now,
+        )
+
+
+def _conclude(work: _Work, result: ReportResult) -> None:
+    work.verdict, work.order_id = result.verdict.value, result.order_id
+    if result.verdict is Verdict.UNKNOWN_ORDER:
+        # The POS may be faster than our own commit, or speak of an order by an id that we learn later.
+        _failed(work, result.verdict.value, "No order of this restaurant has this id.")
+    elif result.verdict is Verdict.FOREIGN_ORDER:
+        work.status = WebhookStatus.PARKED
+        work.error = "The order belongs to another restaurant; nothing was changed."
+        logger.warning("A webhook names another restaurant's order.", extra={"webhook": work.row.pk})
+    elif result.verdict is not Verdict.APPLIED:
+        work.status = WebhookStatus.IGNORED
+
+
+def _apply_stock(works: Sequence[_Work]) -> None:
+    pairs = _each(works, StockChanged)
+    if not pairs:
+        return
+    verdicts = change_stock(
+        [
+            StockReport(
+                restaurant_id=work.row.restaurant_id,
+                external_ids=event.external_ids,
+                available=event.available,
+                addons=event.addons,
+                happened_at=event.happened_at,
+            )
+            for work, event in pairs
+        ]
+    )
+    for (work, _), verdict in zip(pairs, verdicts, strict=True):
+        work.verdict = verdict
+        if verdict == StockVerdict.UNKNOWN_ITEM:
+            work.status, work.error = WebhookStatus.PARKED, "The menu has no such item; sync the menu."
+        elif verdict != StockVerdict.APPLIED:
+            work.status = WebhookStatus.IGNORED
+
+
+def _apply_menu_changes(works: Sequence[_Work]) -> bool:
+    pairs = _each(works, MenuChanged)
+    if not pairs:
+        return False
+    now = timezone.now()
+    announced: dict[int, dt.datetime] = {}
+    for work, event in pairs:
+        happened_at = event.happened_at or now
+        announced[work.row.restaurant_id] = max(
+            happened_at, announced.get(work.row.restaurant_id, happened_at)
+        )
+    news = note_announcements(announced)
+    due = set()
+    for work, _ in pairs:
+        if work.row.restaurant_id in news:
+            due.add(work.row.integration_id)
+            work.verdict = "applied"
+        else:
+            work.status, work.verdict = WebhookStatus.IGNORED, Verdict.STALE.value
+    RestaurantPosIntegration.objects.owe_menu_sync(due)
+    return bool(due)
+
+
+def _failed(work: _Work, verdict: str, why: str) -> _Work:
+    """To be tried again after a while that grows, and parked in the end."""
+    last = work.row.attempts >= MOST_ATTEMPTS
+    work.status = WebhookStatus.PARKED if last else WebhookStatus.FAILED
+    work.verdict, work.error = verdict, why[:500]
+    return work
+
+
+def _save(works: Sequence[_Work]) -> None:
+    now = timezone.now()
+    for work in works:
+        row = work.row
+        row.status, row.verdict, row.error_message = work.status, work.verdict, work.error
+        row.order_id = work.order_id
+        retry = work.status == WebhookStatus.FAILED
+        row.next_attempt_at = now + FIRST_RETRY * 4 ** max(0, row.attempts - 1) if retry else None
+        row.processed_at = None if retry else now
+    WebhookLog.objects.bulk_update(
+        [work.row for work in works],
+        ("status", "verdict", "error_message", "order", "next_attempt_at", "processed_at"),
+    )
+
+
+# --- by hand --------------------------------------------------------------------------------------------
+
+
+def retry_now(*, parked: bool = False, ids: Sequence[int] | None = None) -> int:
+    """Make failed rows (and parked ones) due now, with their attempts counted afresh; how many."""
+    statuses = [WebhookStatus.FAILED] + ([WebhookStatus.PARKED] if parked else [])
+    rows = WebhookLog.objects.filter(status__in=statuses)
+    if ids is not None:
+        rows = rows.filter(pk__in=ids)
+    return rows.update(status=WebhookStatus.RECEIVED, attempts=0, next_attempt_at=timezone.now())

@@ -1,0 +1,210 @@
+"""POS menu → menus: one service behind the endpoint, the command, the schedule and the webhook.
+
+One sync of an integration runs at a time. A sync that is owed is a time in its row (`menu_sync_due_at`);
+so is the lease of the one that runs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from ding.errors import Conflict, DomainError
+from menus.services import MenuHeld, apply_menu
+from menus.snapshot import MenuSnapshot
+from pos_integrations.configuration import account_for, adapter_of, http_for
+from pos_integrations.errors import ConfigurationError, PosError
+from pos_integrations.messages import Account
+from pos_integrations.models import MenuSyncHistory, RestaurantPosIntegration
+
+logger = logging.getLogger(__name__)
+
+LEASE = dt.timedelta(minutes=5)
+# A menu is many times larger than any other answer.
+MENU_BYTES = 20 * 1024 * 1024
+TRY_AGAIN = dt.timedelta(minutes=15)
+
+
+class Trigger(StrEnum):
+    """Who asked for a sync."""
+
+    API = "api"
+    COMMAND = "command"
+    SCHEDULE = "schedule"
+
+
+class SyncRunning(Conflict):
+    """Another sync of this restaurant is at it."""
+
+    code = "sync_running"
+
+
+class SyncFailed(DomainError):
+    """The POS gave no menu that could be used."""
+
+    status = 502
+    code = "sync_failed"
+
+
+@dataclass(slots=True)
+class SyncResult:
+    """What a sync did, or a dry run would do. `problems`: what of the menu was left out and why."""
+
+    status: MenuSyncHistory.Status
+    changes: dict[str, dict[str, int]]
+    items: int
+    categories: int
+    problems: list[dict[str, str]] = field(default_factory=list)
+    dry_run: bool = False
+
+
+Progress = Callable[[str], None]
+
+
+def sync_menu(
+    integration: RestaurantPosIntegration,
+    *,
+    trigger: Trigger,
+    force: bool = False,
+    dry_run: bool = False,
+    progress: Progress = lambda step: None,
+) -> SyncResult:
+    """Fetch the menu and make it ours. `progress` is told each step as it begins.
+
+    Raises:
+        SyncRunning: nothing was done.
+        MenuHeld: the menu looks like an accident; nothing was changed.
+        SyncFailed: the POS gave none, in its own words.
+    """
+    started = timezone.now()
+    lease = started + LEASE
+    free = Q(menu_sync_leased_until=None) | Q(menu_sync_leased_until__lt=started)
+    if not RestaurantPosIntegration.objects.filter(free, pk=integration.pk).update(
+        menu_sync_leased_until=lease
+    ):
+        raise SyncRunning("A sync of this restaurant is running just now. Look at its history in a minute.")
+    next_due: dt.datetime | None = started + TRY_AGAIN
+    try:
+        account = account_for(integration)
+        result = _run(integration, account, force=force, dry_run=dry_run, progress=progress)
+        next_due = _next_scheduled(account, started)
+    except (PosError, MenuHeld) as error:
+        held = isinstance(error, MenuHeld)
+        problem = {"kind": "menu", "external_id": "", "field": "", "found": error.message}
+        problem["done"] = "held, nothing was changed" if held else "nothing was changed"
+        if not dry_run:
+            _write_history(integration, trigger, started, MenuSyncHistory.Status.FAILED, errors=[problem])
+        if isinstance(error, ConfigurationError):
+            RestaurantPosIntegration.objects.filter(pk=integration.pk).update(problem=error.message[:500])
+        if held:
+            # The same menu would be held again; a changed one is announced, or found by the schedule.
+            next_due = _next_scheduled(account, started)
+            raise
+        raise SyncFailed(f"The menu could not be synchronised. {error.message}") from error
+    else:
+        if not dry_run:
+            _write_history(
+                integration,
+                trigger,
+                started,
+                result.status,
+                errors=result.problems,
+                items_synced=result.items,
+                categories_synced=result.categories,
+                changes=result.changes,
+            )
+        return result
+    finally:
+        values: dict[str, Any] = {"menu_sync_leased_until": None}
+        if not dry_run:
+            values["menu_sync_due_at"] = next_due
+        # A sync that was asked for while this one ran stays owed.
+        mine = RestaurantPosIntegration.objects.filter(pk=integration.pk, menu_sync_leased_until=lease)
+        asked_meanwhile = Q(menu_sync_due_at__gt=started, menu_sync_due_at__lte=timezone.now())
+        mine.filter(asked_meanwhile).update(menu_sync_leased_until=None)
+        mine.update(**values)
+
+
+def _run(
+    integration: RestaurantPosIntegration, account: Account, *, force: bool, dry_run: bool, progress: Progress
+) -> SyncResult:
+    progress("asking the POS")
+    adapter = adapter_of(integration.pos_provider)
+    menu = adapter.fetch_menu(account, http_for(account, max_bytes=MENU_BYTES))
+    progress(f"comparing {len(menu.items)} items")
+    limit = account.config["shrink_limit_percent"] or settings.MENU_SHRINK_LIMIT_PERCENT
+    changes = apply_menu(
+        restaurant=integration.restaurant, menu=menu, shrink_limit_percent=limit, force=force, dry_run=dry_run
+    )
+    progress("done")
+    return SyncResult(
+        status=_status(menu),
+        changes=changes.as_json(),
+        items=len(menu.items),
+        categories=len(menu.categories),
+        problems=[problem.as_json() for problem in menu.problems],
+        dry_run=dry_run,
+    )
+
+
+def _status(menu: MenuSnapshot) -> MenuSyncHistory.Status:
+    return MenuSyncHistory.Status.PARTIAL if menu.problems else MenuSyncHistory.Status.SUCCESS
+
+
+def _next_scheduled(account: Account, now: dt.datetime) -> dt.datetime | None:
+    minutes = account.config["menu_sync_minutes"]
+    minutes = settings.MENU_SYNC_MINUTES if minutes is None else minutes
+    return now + dt.timedelta(minutes=minutes) if minutes else None
+
+
+def _write_history(
+    integration: RestaurantPosIntegration,
+    trigger: Trigger,
+    started: dt.datetime,
+    status: MenuSyncHistory.Status,
+    **values: Any,
+) -> None:
+    MenuSyncHistory.objects.create(
+        restaurant_id=integration.restaurant_id,
+        trigger=trigger.value,
+        status=status,
+        started_at=started,
+        completed_at=timezone.now(),
+        **values,
+    )
+
+
+# --- syncs that are owed --------------------------------------------------------------------------------
+
+
+def due_syncs(limit: int = 100) -> list[int]:
+    """Ids of the active integrations whose sync is due and not running."""
+    now = timezone.now()
+    free = Q(menu_sync_leased_until=None) | Q(menu_sync_leased_until__lt=now)
+    due = RestaurantPosIntegration.objects.filter(
+        free, menu_sync_due_at__lte=now, active=True, pos_provider__is_active=True
+    )
+    return list(due.order_by("menu_sync_due_at").values_list("pk", flat=True)[:limit])
+
+
+def sync_due(integration_id: int) -> None:
+    """Run a sync that is owed; its failure is in the history and it is owed again."""
+    integration = (
+        RestaurantPosIntegration.objects.select_related("restaurant", "pos_provider")
+        .filter(pk=integration_id, menu_sync_due_at__lte=timezone.now())
+        .first()
+    )
+    if integration is None:
+        return
+    try:
+        sync_menu(integration, trigger=Trigger.SCHEDULE)
+    except DomainError as error:
+        logger.warning("Menu sync: %s", error.message, extra={"integration": integration_id})

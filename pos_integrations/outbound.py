@@ -1,0 +1,360 @@
+"""Orders → POS: the outbox.
+
+A push is claimed by a conditional update with a lease, and the attempt is written and committed before the
+call. What follows is told apart by proof: provably not taken → tried again; refused → rejected with the
+POS's reason; anything unclear → never blindly again, unless this POS is known to make no second ticket.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F
+from django.utils import timezone
+
+from ding.db import transactional
+from orders.models import ChangeSource, Order
+from orders.services.statuses import change_status
+from orders.snapshots import snapshot_of
+from orders.status import FINAL, OrderStatus
+from pos_integrations.adapters.base import Dedupes, PosAdapter
+from pos_integrations.configuration import account_for, adapter_of, callback_url, http_for
+from pos_integrations.errors import (
+    ConfigurationError,
+    OutcomeUnknown,
+    PermanentError,
+    PosError,
+    TransientError,
+)
+from pos_integrations.http import PosHttp
+from pos_integrations.messages import Account, PushResult
+from pos_integrations.models import OrderPush, OrderPushAttempt, PushKind, PushState, RestaurantPosIntegration
+
+logger = logging.getLogger(__name__)
+
+# A misconfigured or missing integration is looked at again this often, until the deadline.
+LOOK_AGAIN = dt.timedelta(seconds=30)
+DEFAULT_DEADLINE = dt.timedelta(minutes=15)
+
+
+# --- owing --------------------------------------------------------------------------------------------
+
+
+def owe_push(order: Order) -> OrderPush:
+    """Write down, in the order's own transaction, that the POS must get it."""
+    integration = active_integration(order.restaurant_id)
+    deadline = DEFAULT_DEADLINE
+    if integration is not None:
+        try:
+            deadline = dt.timedelta(minutes=account_for(integration).config["push_deadline_minutes"])
+        except ConfigurationError as error:
+            logger.warning("The integration cannot be used: %s", error, extra={"integration": integration.pk})
+    now = timezone.now()
+    return OrderPush.objects.create(
+        order=order, integration=integration, next_attempt_at=now, expires_at=now + deadline
+    )
+
+
+def owe_cancellations(order_ids: list[int]) -> list[int]:
+    """Take back what was never sent, and owe the POS a cancellation of the rest; the new pushes' ids."""
+    now = timezone.now()
+    mine = OrderPush.objects.filter(order__in=order_ids, kind=PushKind.ORDER)
+    mine.filter(state=PushState.DUE, maybe_taken=False).update(
+        state=PushState.EXPIRED, last_error="The order was cancelled before it was sent.", updated_at=now
+    )
+    reached = list(mine.exclude(state__in=(PushState.EXPIRED, PushState.REJECTED)))
+    OrderPush.objects.bulk_create(
+        [
+            OrderPush(
+                order_id=push.order_id,
+                kind=PushKind.CANCELLATION,
+                integration_id=push.integration_id,
+                next_attempt_at=now,
+                expires_at=now + DEFAULT_DEADLINE,
+            )
+            for push in reached
+        ],
+        ignore_conflicts=True,
+    )
+    owed = OrderPush.objects.filter(order__in=order_ids, kind=PushKind.CANCELLATION, state=PushState.DUE)
+    return list(owed.values_list("pk", flat=True)) if reached else []
+
+
+def active_integration(restaurant_id: int) -> RestaurantPosIntegration | None:
+    """Where a restaurant's orders go now: the active integration, the oldest if there are several."""
+    return (
+        RestaurantPosIntegration.objects.filter(
+            restaurant_id=restaurant_id, active=True, pos_provider__is_active=True
+        )
+        .select_related("restaurant", "pos_provider")
+        .order_by("pk")
+        .first()
+    )
+
+
+# --- sending ------------------------------------------------------------------------------------------
+
+
+def deliver(push_id: int) -> None:
+    """Try one push, if it is due and nobody else is at it. Safe to call at any time, any number of times."""
+    push = _claim(push_id)
+    if push is None:
+        return
+    call = _Call(push)
+    try:
+        result = call.make()
+    except PosError as error:
+        _settle(push, call, error=error)
+    except Exception as error:
+        # One of two places that catch everything: a bug of ours must leave the row in a named state.
+        logger.exception("A push failed in our own code.", extra={"push": push.pk})
+        kind = OutcomeUnknown if call.sent_anything else TransientError
+        _settle(push, call, error=kind(f"An error in ding itself: {type(error).__name__}.", code="bug"))
+    else:
+        _settle(push, call, result=result)
+
+
+@transactional
+def _claim(push_id: int) -> OrderPush | None:
+    now = timezone.now()
+    taken = (
+        OrderPush.objects.due(now)
+        .filter(pk=push_id, expires_at__gt=now)
+        .update(
+            state=PushState.SENDING,
+            attempts=F("attempts") + 1,
+            next_attempt_at=now + dt.timedelta(seconds=settings.LEASE_SECONDS),
+            updated_at=now,
+        )
+    )
+    if not taken:
+        return None
+    push = OrderPush.objects.select_related(
+        "order", "integration__restaurant", "integration__pos_provider"
+    ).get(pk=push_id)
+    if push.kind == PushKind.ORDER and push.order.status in FINAL:
+        why = f"The order is {push.order.status} already."
+        OrderPush.objects.filter(pk=push.pk).update(
+            state=PushState.EXPIRED, last_error=why, next_attempt_at=None
+        )
+        return None
+    if push.integration is None:
+        push.integration = active_integration(push.order.restaurant_id)
+        OrderPush.objects.filter(pk=push.pk).update(integration=push.integration)
+    OrderPushAttempt.objects.create(push=push, number=push.attempts, started_at=now)
+    return push
+
+
+class _Call:
+    """One call for one claimed push."""
+
+    def __init__(self, push: OrderPush) -> None:
+        self.push = push
+        self.order: Order | None = None
+        self.adapter: PosAdapter | None = None
+        self.account: Account | None = None
+        self.http: PosHttp | None = None
+
+    @property
+    def sent_anything(self) -> bool:
+        return self.http is not None and bool(self.http.exchanges)
+
+    def make(self) -> PushResult:
+        """Raises any `PosError`."""
+        push, integration = self.push, self.push.integration
+        if integration is None:
+            raise ConfigurationError("The restaurant has no active POS integration.", code="no_integration")
+        self.adapter = adapter_of(integration.pos_provider)
+        self.account = account_for(integration)
+        self.http = http_for(self.account)
+        self.order = Order.objects.for_push().get(pk=push.order_id)
+        if push.kind == PushKind.CANCELLATION:
+            if push.order.pushes.filter(kind=PushKind.ORDER, state=PushState.SENDING).exists():
+                raise TransientError("The order itself is on its way just now.", code="order_in_flight")
+            self.adapter.cancel_order(
+                snapshot_of(self.order), self.order.cancellation_reason, self.account, self.http
+            )
+            return PushResult()
+        url = callback_url(integration, self.order.reference)
+        return self.adapter.save_order(snapshot_of(self.order), self.account, self.http, callback_url=url)
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """What becomes of a push after a failed call."""
+
+    state: PushState
+    outcome: OrderPushAttempt.Outcome
+    wait: dt.timedelta | None = None
+
+
+def _after(push: OrderPush, call: _Call, error: PosError) -> _Next:
+    outcomes = OrderPushAttempt.Outcome
+    config = call.account.config if call.account else {}
+    retries_left = push.attempts <= config.get("push_retries", 3)
+    wait = _back_off(push.attempts, config.get("push_retry_seconds", 10), error.retry_after)
+    if isinstance(error, ConfigurationError):
+        # The order is good; our access is not. It waits for a person, until its deadline.
+        return _Next(PushState.DUE, outcomes.NOT_SENT, LOOK_AGAIN)
+    if isinstance(error, PermanentError):
+        return _Next(PushState.REJECTED, outcomes.REFUSED)
+    if isinstance(error, TransientError):
+        if retries_left:
+            return _Next(PushState.DUE, outcomes.NOT_SENT, wait)
+        return _Next(PushState.UNKNOWN if push.maybe_taken else PushState.EXPIRED, outcomes.NOT_SENT)
+    # Unclear. A cancellation may be repeated without harm; an order only where that is proven.
+    harmless = push.kind == PushKind.CANCELLATION or _may_resend(call.adapter, config)
+    if harmless and retries_left:
+        return _Next(PushState.DUE, outcomes.UNKNOWN, wait)
+    return _Next(PushState.UNKNOWN, outcomes.UNKNOWN)
+
+
+def _may_resend(adapter: PosAdapter | None, config: Any) -> bool:
+    dedupes = adapter.dedupes_by_reference if adapter else Dedupes.NO
+    return dedupes is Dedupes.YES or (dedupes is Dedupes.UNPROVEN and bool(config.get("resend_unclear")))
+
+
+def _back_off(attempts: int, first_seconds: int, retry_after: float | None) -> dt.timedelta:
+    jitter = random.uniform(0.75, 1.25)  # noqa: S311 - so that a thousand orders do not return at once
+    seconds = first_seconds * 4 ** max(0, attempts - 1) * jitter
+    return dt.timedelta(seconds=max(min(seconds, 3600), retry_after or 0))
+
+
+@transactional
+def _settle(
+    push: OrderPush, call: _Call, *, result: PushResult | None = None, error: PosError | None = None
+) -> None:
+    """Write down how a call ended; without effect when the lease was lost meanwhile."""
+    now = timezone.now()
+    values: dict[str, Any] = {"updated_at": now}
+    if error is None:
+        outcome = OrderPushAttempt.Outcome.SENT
+        values |= {"state": PushState.SENT, "sent_at": now, "next_attempt_at": None, "last_error": ""}
+        if push.kind == PushKind.CANCELLATION:
+            values |= {"state": PushState.ACKNOWLEDGED, "acknowledged_at": now}
+    else:
+        next_ = _after(push, call, error)
+        outcome = next_.outcome
+        values |= {
+            "state": next_.state,
+            "last_error": error.message[:500],
+            "next_attempt_at": now + next_.wait if next_.wait else None,
+        }
+        if outcome == OrderPushAttempt.Outcome.UNKNOWN:
+            values["maybe_taken"] = True
+    _record(push, call, outcome, error)
+    mine = OrderPush.objects.filter(pk=push.pk, state=PushState.SENDING, attempts=push.attempts)
+    held = mine.update(**values)
+    if push.kind == PushKind.ORDER and result is not None and result.pos_order_id:
+        # Also when a webhook was faster: only the answer may bring the POS's own id.
+        Order.objects.filter(pk=push.order_id, pos_order_id="").update(pos_order_id=result.pos_order_id[:64])
+    _note_problem(push, error)
+    if held and push.kind == PushKind.ORDER and error is not None:
+        _tell_the_order(push, values["state"], error.message, permanent=isinstance(error, PermanentError))
+
+
+def _record(push: OrderPush, call: _Call, outcome: str, error: PosError | None) -> None:
+    exchange = call.http.exchanges[-1] if call.http and call.http.exchanges else None
+    values: dict[str, Any] = {"outcome": outcome, "error": error.message[:500] if error else ""}
+    if exchange is not None:
+        values |= {
+            "url": exchange.url[:500],
+            "request_body": exchange.request_body,
+            "response_status": exchange.status,
+            "response_body": exchange.response_body,
+            "duration_ms": exchange.duration_ms,
+        }
+    OrderPushAttempt.objects.filter(push=push, number=push.attempts).update(**values)
+
+
+def _note_problem(push: OrderPush, error: PosError | None) -> None:
+    """Mark the integration when the POS refused *us*, and clear the mark when it takes us again."""
+    if push.integration is None:
+        return
+    problem = error.message[:500] if isinstance(error, ConfigurationError) else ""
+    if isinstance(error, TransientError | OutcomeUnknown) or push.integration.problem == problem:
+        return
+    RestaurantPosIntegration.objects.filter(pk=push.integration.pk).update(problem=problem)
+
+
+def _tell_the_order(push: OrderPush, state: PushState, reason: str, *, permanent: bool) -> None:
+    """An order that provably is not in the kitchen, and will not be, is rejected: the guest must know."""
+    if state == PushState.REJECTED:
+        source = ChangeSource.POS if permanent else ChangeSource.SYSTEM
+        change_status(push.order_id, OrderStatus.REJECTED, source=source, changed_by="push", reason=reason)
+    elif state == PushState.EXPIRED:
+        _reject_unsent([push.order_id])
+
+
+# --- sweeping -----------------------------------------------------------------------------------------
+
+
+def due_pushes(limit: int = 500) -> list[int]:
+    """Ids of the pushes that are due now, the oldest first."""
+    now = timezone.now()
+    due = OrderPush.objects.due(now).filter(expires_at__gt=now)
+    return list(due.order_by("next_attempt_at").values_list("pk", flat=True)[:limit])
+
+
+def release_stuck(limit: int = 100) -> int:
+    """Settle pushes whose worker died between claim and answer: nobody knows whether the POS has them."""
+    now = timezone.now()
+    stuck = OrderPush.objects.stuck(now).select_related(
+        "integration__pos_provider", "integration__restaurant"
+    )
+    count = 0
+    for push in stuck[:limit]:
+        call = _Call(push)
+        if push.integration is not None:
+            try:
+                call.adapter, call.account = (
+                    adapter_of(push.integration.pos_provider),
+                    account_for(push.integration),
+                )
+            except ConfigurationError:
+                logger.warning("The integration of a stuck push cannot be read.", extra={"push": push.pk})
+        _settle(
+            push, call, error=OutcomeUnknown("The worker stopped while it was sending.", code="worker_lost")
+        )
+        count += 1
+    return count
+
+
+def expire_overdue(limit: int = 500) -> int:
+    """Stop sending what is past its deadline. What was never sent is rejected, the rest is a person's."""
+    now = timezone.now()
+    overdue = list(
+        OrderPush.objects.filter(state=PushState.DUE, expires_at__lte=now).values_list("pk", flat=True)[
+            :limit
+        ]
+    )
+    for push_id in overdue:
+        _expire(push_id, now)
+    return len(overdue)
+
+
+@transactional
+def _expire(push_id: int, now: dt.datetime) -> None:
+    due = OrderPush.objects.filter(pk=push_id, state=PushState.DUE, expires_at__lte=now)
+    if due.filter(maybe_taken=True).update(state=PushState.UNKNOWN, next_attempt_at=None, updated_at=now):
+        return
+    if due.update(state=PushState.EXPIRED, next_attempt_at=None, updated_at=now):
+        push = OrderPush.objects.get(pk=push_id)
+        if push.kind == PushKind.ORDER:
+            _reject_unsent([push.order_id])
+
+
+def _reject_unsent(order_ids: list[int]) -> None:
+    for order_id in order_ids:
+        change_status(
+            order_id,
+            OrderStatus.REJECTED,
+            source=ChangeSource.SYSTEM,
+            changed_by="push",
+            reason="The restaurant could not be reached in time.",
+        )

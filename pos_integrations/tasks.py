@@ -1,0 +1,53 @@
+"""The doors that workers use. Each is safe to run at any time, any number of times."""
+
+from __future__ import annotations
+
+import time
+
+from celery import shared_task
+
+from ding.nudge import nudge
+from pos_integrations import inbound, menu_sync, outbound
+
+# A task gives its worker back after this, and asks for another run if work is left.
+BUDGET_SECONDS = 20
+
+
+@shared_task(name="pos_integrations.tasks.push_order")
+def push_order(push_id: int) -> None:
+    """Bring one order, or its cancellation, to the POS."""
+    outbound.deliver(push_id)
+
+
+@shared_task(name="pos_integrations.tasks.sweep_pushes")
+def sweep_pushes() -> None:
+    """Find what nudges missed, free what dead workers held, stop what is too late."""
+    outbound.expire_overdue()
+    outbound.release_stuck()
+    for push_id in outbound.due_pushes():
+        nudge(push_order, push_id)
+
+
+@shared_task(name="pos_integrations.tasks.drain_webhooks")
+def drain_webhooks() -> None:
+    """Work off the inbox, batch by batch."""
+    until = time.monotonic() + BUDGET_SECONDS
+    while drained := inbound.drain():
+        if drained.menus_due:
+            nudge(sweep_menu_syncs)
+        if time.monotonic() > until:
+            nudge(drain_webhooks)
+            return
+
+
+@shared_task(name="pos_integrations.tasks.sync_menu")
+def sync_menu(integration_id: int) -> None:
+    """Sync the menu of one integration, if that is due."""
+    menu_sync.sync_due(integration_id)
+
+
+@shared_task(name="pos_integrations.tasks.sweep_menu_syncs")
+def sweep_menu_syncs() -> None:
+    """Find the menus whose sync is due: asked for by a webhook, or by the clock."""
+    for integration_id in menu_sync.due_syncs():
+        nudge(sync_menu, integration_id)

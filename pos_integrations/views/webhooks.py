@@ -1,0 +1,85 @@
+"""What a POS calls. Raw bytes are taken before any parser; after the 200 the row is committed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from drf_spectacular.utils import OpenApiTypes, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ding.errors import DomainError
+from ding.nudge import nudge
+from pos_integrations import inbound, tasks
+from pos_integrations.errors import MalformedPayload, NotAuthentic
+from pos_integrations.messages import WebhookRequest
+
+MAX_BYTES = 256 * 1024
+
+
+class LengthRequired(DomainError):
+    """A body whose length nobody declared would be read as empty."""
+
+    status = 411
+    code = "length_required"
+
+
+class TooLarge(DomainError):
+    """More than any webhook of this kind has."""
+
+    status = 413
+    code = "too_large"
+
+
+class Malformed(DomainError):
+    """Authentic or not, it cannot be used."""
+
+    status = 400
+    code = "malformed"
+
+
+class WebhookView(APIView):
+    """Authenticate, store, answer. The POS's own means prove who calls."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT, auth=[])
+    def post(
+        self, request: Request, provider: str, topic: str, public_id: str | None = None, token: str = ""
+    ) -> Response:
+        """Take one webhook. 200 means: stored, and it will be worked off."""
+        try:
+            reply = inbound.receive(
+                provider_name=provider,
+                topic_name=topic,
+                request=WebhookRequest(topic, _body(request._request), _headers(request)),
+                public_id=public_id,
+                token=token,
+                remote_address=request.META.get("REMOTE_ADDR", ""),
+            )
+        except NotAuthentic:
+            # Whatever the cause, the same words: a stranger learns nothing from them.
+            message = "The signature or token is not valid."
+            return Response({"error": {"code": "not_authentic", "message": message}}, 401)
+        except MalformedPayload as error:
+            fields = {error.field: [{"rule": "malformed", "message": error.message}]} if error.field else None
+            raise Malformed(error.message, fields=fields) from error
+        nudge(tasks.drain_webhooks)
+        return Response(reply.body, reply.status)
+
+
+def _body(request: HttpRequest) -> bytes:
+    length = request.META.get("CONTENT_LENGTH", "")
+    if not length.isascii() or not length.isdigit():
+        raise LengthRequired("Send the body with a Content-Length.")
+    if int(length[:12]) > MAX_BYTES:
+        raise TooLarge(f"The body is larger than {MAX_BYTES} bytes.")
+    return request.body
+
+
+def _headers(request: Request) -> dict[str, str]:
+    headers: Any = request.headers
+    return {name.lower(): value for name, value in headers.items()}

@@ -1,0 +1,99 @@
+"""MariaDB and Redis for tests and benchmarks: those that answer, else private ones of this machine's programs."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+PATIENCE_SECONDS = 30
+
+
+class Missing(Exception):
+    """There is none, and none can be started; the message says what to install."""
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _running(command: list[str], port: int, folder: Path) -> Iterator[None]:
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not _answers(port):
+            if process.poll() is not None or time.monotonic() > until:
+                raise Missing(f"{command[0]} does not start: {(folder / 'log').read_text()[-500:]}")
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def mariadb(*, private: bool = False) -> Iterator[str]:
+    """The address of a MariaDB in which root may make databases without a password, without a database name.
+
+    Raises:
+        Missing
+    """
+    client = shutil.which("mariadb")
+    ready = [str(client), "-h127.0.0.1", "-P3306", "-uroot", "-e", "SELECT 1"]
+    if not private and client and subprocess.run(ready, capture_output=True, check=False).returncode == 0:
+        yield "mysql://root@127.0.0.1:3306"
+        return
+    server, install = shutil.which("mariadbd", path="/usr/sbin:/usr/bin"), shutil.which("mariadb-install-db")
+    if not server or not install:
+        raise Missing("no MariaDB answers at 127.0.0.1:3306; apt-get install mariadb-server")
+    with tempfile.TemporaryDirectory(prefix="ding-mariadb-") as name:
+        folder, port = Path(name), _free_port()
+        data = ["--no-defaults", f"--datadir={folder / 'data'}", "--user=root"]
+        subprocess.run(
+            [install, *data, "--auth-root-authentication-method=normal", "--skip-test-db"],
+            check=True,
+            capture_output=True,
+        )
+        socket_file = f"--socket={folder / 's'}"
+        command = [server, *data, socket_file, f"--port={port}", "--bind-address=127.0.0.1"]
+        with _running(command, port, folder):
+            yield f"mysql://root@127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def redis(*, private: bool = False) -> Iterator[str]:
+    """The address of a Redis, without a database number.
+
+    Raises:
+        Missing
+    """
+    if not private and _answers(6379):
+        yield "redis://127.0.0.1:6379"
+        return
+    server = shutil.which("redis-server")
+    if not server:
+        raise Missing("no Redis answers at 127.0.0.1:6379; apt-get install redis-server")
+    with tempfile.TemporaryDirectory(prefix="ding-redis-") as name:
+        port = _free_port()
+        command = [server, "--port", str(port), "--bind", "127.0.0.1", "--dir", name, "--save", ""]
+        with _running(command, port, Path(name)):
+            yield f"redis://127.0.0.1:{port}"
