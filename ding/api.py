@@ -18,7 +18,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ding.errors import DomainError
+from ding.errors import DomainError, NotFound
 from ding.keys import SCOPES, Caller, caller_of
 from pos_integrations import strict_json
 from pos_integrations.errors import MalformedPayload
@@ -106,7 +106,7 @@ class HasScope(BasePermission):
         restaurant_id = getattr(obj, "restaurant_id", None) or obj.pk
         caller: Any = request.auth
         if not caller.sees(restaurant_id):
-            raise Http404
+            raise NotFound
         return True
 
 
@@ -160,7 +160,7 @@ def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
             status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
         )
     if isinstance(error, Http404):
-        error = exceptions.NotFound("There is no such thing, or not for you.")
+        error = exceptions.NotFound(NotFound().message)
     if isinstance(error, exceptions.ValidationError):
         return Response(
             error_body(

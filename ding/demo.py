@@ -34,6 +34,7 @@ def _kept(name: str, make: Callable[[], str], still_good: Callable[[str], bool])
     value = path.read_text().strip() if path.exists() else ""
     if not value or not still_good(value):
         value = make()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(value + "\n")
     return value

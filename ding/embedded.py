@@ -25,6 +25,7 @@ class Embedded:
     """Start and stop all of it; a context manager."""
 
     def __init__(self, host: str, port: int) -> None:
+        self._closing = False
         # Opening the socket first: a taken port must be known before anything else runs.
         self._web: Any = create_server(application, host=host, port=port, threads=WEB_THREADS)
         self._worker: Any = app.WorkController(
@@ -39,13 +40,22 @@ class Embedded:
 
     def __enter__(self) -> Embedded:
         """Start the threads."""
-        for name, run in (("web", self._web.run), ("worker", self._worker.start)):
+        for name, run in (("web", self._serve), ("worker", self._worker.start)):
             threading.Thread(target=run, name=name, daemon=True).start()
         self._beat.start()
         return self
 
+    def _serve(self) -> None:
+        try:
+            self._web.run()
+        except OSError:
+            # Closing takes the sockets away under the server's own wait for them.
+            if not self._closing:
+                raise
+
     def __exit__(self, *exc_info: object) -> None:
         """Stop taking requests, then stop working; what is unfinished is in the database."""
+        self._closing = True
         self._web.close()
         self._beat.stop()
         self._worker.stop(in_sighandler=False)

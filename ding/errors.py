@@ -22,10 +22,13 @@ class DomainError(Exception):
 
 
 class NotFound(DomainError):
-    """There is no such thing, or not for this caller: both look alike."""
+    """There is no such thing, or not for this caller: without a message of its own both look alike."""
 
     status = 404
     code = "not_found"
+
+    def __init__(self, message: str = "There is no such thing, or not for you.") -> None:
+        super().__init__(message)
 
 
 class Conflict(DomainError):

@@ -17,13 +17,14 @@ from kombu import Queue
 from ding.logs import without_tokens
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
 
 # NAME_FILE=/run/secrets/x works for every variable, beside NAME=x.
 env = environ.FileAwareEnv()
 env_file = Path(env.str("DING_ENV_FILE", default=str(BASE_DIR / ".env")))
 if env_file.is_file():
     env.read_env(env_file)
+# What ding itself writes to disk: the SQLite database, the demo's keys.
+VAR_DIR = BASE_DIR / env.str("VAR_DIR", default="var")
 
 
 def required(name: str) -> str:
@@ -151,7 +152,7 @@ _database = DATABASES["default"]
 _database["CONN_MAX_AGE"] = 60
 _database["CONN_HEALTH_CHECKS"] = True
 if _database["ENGINE"].endswith("sqlite3"):
-    VAR_DIR.mkdir(mode=0o700, exist_ok=True)
+    VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     _database["OPTIONS"] = {
         # A transaction that reads first and writes later would otherwise fail at once when two meet.
         "transaction_mode": "IMMEDIATE",
@@ -248,7 +249,11 @@ MENU_SHRINK_LIMIT_PERCENT = env.int("MENU_SHRINK_LIMIT_PERCENT", default=30)
 MENU_SYNC_MINUTES = env.int("MENU_SYNC_MINUTES", default=360)
 
 # --- Telling the guest ---
-vars().update(env.email("EMAIL_URL", default="consolemail://"))
+_email = env.email("EMAIL_URL", default="consolemail://")
+if _email["EMAIL_FILE_PATH"]:
+    # The parser takes the first slash of filemail:///a/folder away.
+    _email["EMAIL_FILE_PATH"] = f"/{_email['EMAIL_FILE_PATH']}"
+vars().update(_email)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="orders@localhost")
 EMAIL_TIMEOUT = 15
 # console, msg91, twilio, or none
@@ -281,6 +286,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "OAS_VERSION": "3.1.1",
+    # Three things have a `status`; without names of their own they would get generated ones.
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatus": "orders.status.OrderStatus",
+        "WebhookStatus": "pos_integrations.models.WebhookStatus",
+        "MenuSyncStatus": "pos_integrations.models.MenuSyncHistory.Status",
+    },
 }
 
 # --- Logs ---

@@ -93,7 +93,7 @@ class MenuAdmin(ReadOnly, admin.ModelAdmin):
 class MenuRowAdmin(ReadOnly, admin.ModelAdmin):
     """What the lists of all rows of menus have in common."""
 
-    list_display: ClassVar[Any] = ("name", "restaurant", "external_id", "active")
+    list_display: Any = ("name", "restaurant", "external_id", "active")
     list_filter: ClassVar[Any] = ("active", "restaurant")
     list_select_related: ClassVar[Any] = ("restaurant",)
     search_fields: ClassVar[Any] = ("name", "external_id")

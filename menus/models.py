@@ -21,6 +21,9 @@ class Restaurant(models.Model):
     timezone = models.CharField(max_length=64, default="Asia/Kolkata", db_default="Asia/Kolkata")
     currency = models.CharField(max_length=3, default="INR", db_default="INR")
     accepting_orders = models.BooleanField(default=True, db_default=True)
+    # When to take orders again by ourselves; and when the newest word about it is from, older ones are replays.
+    reopens_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    store_changed_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True, db_default=UtcNow())
     updated_at = models.DateTimeField(auto_now=True, db_default=UtcNow())
 
@@ -88,16 +91,19 @@ class Stocked(models.Model):
     in_stock = models.BooleanField(default=True, db_default=True)
     # When the newest stock report says it happened; older ones are replays.
     stock_changed_at = models.DateTimeField(null=True)
+    # When a sold-out thing comes back by itself.
+    back_at = models.DateTimeField(null=True, db_index=True)
 
     class Meta:
         abstract = True
 
 
 class Category(MenuRow):
-    """A heading of the menu."""
+    """A heading of the menu. `opening`: a list of `menus.snapshot.OpeningWindow`; empty: always sold."""
 
     parent_external_id = ExactCharField(max_length=64, blank=True, default="", db_default="")
     image_url = models.TextField(blank=True, default="")
+    opening = models.JSONField(default=list)
     details = models.JSONField(default=dict)
 
     class Meta:

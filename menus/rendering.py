@@ -14,7 +14,7 @@ from django.db import transaction
 from menus.models import AddOnGroup, AddOnItem, Category, Item, Menu, Restaurant, Tax, Variation
 
 # Grows when the shape of the document changes, so that no client keeps an old one.
-SHAPE = 1
+SHAPE = 2
 MOST_KEPT = 64
 TRIES = 5
 
@@ -191,6 +191,7 @@ def _document(restaurant: Restaurant) -> dict[str, Any]:
                 "name": category.name,
                 "parent_external_id": category.parent_external_id,
                 "image_url": category.image_url,
+                "opening": category.opening,
                 "details": category.details,
             }
             for category in categories.values()

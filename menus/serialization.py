@@ -7,11 +7,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from menus.snapshot import Charges, DiscountSnapshot, GroupOffer
+from menus.snapshot import Charges, DiscountSnapshot, GroupOffer, OpeningWindow
 
 _charges = TypeAdapter(Charges)
 _discount = TypeAdapter(DiscountSnapshot)
 _offers = TypeAdapter(tuple[GroupOffer, ...])
+_opening = TypeAdapter(tuple[OpeningWindow, ...])
 
 
 def charges_as_json(charges: Charges) -> dict[str, Any]:
@@ -44,3 +45,14 @@ def offers_as_json(offers: Iterable[GroupOffer]) -> list[dict[str, Any]]:
 def offers_from_json(value: Any) -> tuple[GroupOffer, ...]:
     """From `addon_groups` of items and variations."""
     return _offers.validate_python(value)
+
+
+def opening_as_json(opening: Iterable[OpeningWindow]) -> list[dict[str, Any]]:
+    """For `Category.opening`."""
+    value: list[dict[str, Any]] = _opening.dump_python(tuple(opening), mode="json")
+    return value
+
+
+def opening_from_json(value: Any) -> tuple[OpeningWindow, ...]:
+    """From `Category.opening`."""
+    return _opening.validate_python(value)

@@ -161,8 +161,33 @@ class AddOnGroupSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class OpeningWindow:
+    """When something is sold, on the restaurant's clock. Empty `days`: each; 0 is Monday.
+
+    `closes` before `opens`: over midnight, and the window belongs to the day on which it began.
+    """
+
+    opens: dt.time
+    closes: dt.time
+    days: tuple[int, ...] = ()
+
+    def holds(self, local_time: dt.datetime) -> bool:
+        """Whether `local_time`, on the restaurant's clock, is in it; both ends are."""
+        now = local_time.time().replace(second=0, microsecond=0)
+        day = local_time.weekday()
+        if self.opens > self.closes:
+            if self.closes < now < self.opens:
+                return False
+            if now <= self.closes:
+                day = (day - 1) % 7
+        elif self.opens < self.closes and not self.opens <= now <= self.closes:
+            return False
+        return not self.days or day in self.days
+
+
+@dataclass(frozen=True, slots=True)
 class CategorySnapshot:
-    """A heading of the menu. `parent_id` is empty at the top."""
+    """A heading of the menu. `parent_id` is empty at the top. Without `opening` it is always sold."""
 
     external_id: str
     name: str
@@ -170,6 +195,7 @@ class CategorySnapshot:
     active: bool = True
     rank: int = 0
     image_url: str = ""
+    opening: tuple[OpeningWindow, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

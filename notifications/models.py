@@ -30,6 +30,7 @@ class Status(models.TextChoices):
 class Event(models.TextChoices):
     """What a guest is told about; the statuses not named here are told to nobody."""
 
+    UNCONFIRMED = "unconfirmed", "Not confirmed yet"
     CONFIRMED = OrderStatus.CONFIRMED.value, "Confirmed"
     READY = OrderStatus.READY.value, "Ready"
     DISPATCHED = OrderStatus.DISPATCHED.value, "Dispatched"

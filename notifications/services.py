@@ -38,6 +38,7 @@ STOPPED = "the worker stopped while sending: it may have arrived, so it is not s
 
 # What a guest is told in place of the status's name; at most 30 characters, for SMS templates take no more.
 _STATUS_WORDS = {
+    Event.UNCONFIRMED: "not confirmed yet",
     Event.CONFIRMED: "confirmed",
     Event.READY: "ready",
     Event.DISPATCHED: "on its way",
@@ -53,24 +54,32 @@ def owe_messages(changes: Sequence[OrderStatusHistory]) -> int:
     At most one statement to read and one to write, however many changes. What is owed already stays as it
     is. Returns how many messages these changes call for.
     """
+    told = [change for change in changes if change.new_status in Event.values]
+    return _owe([(change.order, Event(change.new_status), change.change_reason) for change in told])
+
+
+def owe_unconfirmed(orders: Sequence[Order]) -> int:
+    """Owe the guests of these orders the news that the restaurant has not confirmed them yet; as above."""
+    return _owe([(order, Event.UNCONFIRMED, "") for order in orders])
+
+
+def _owe(occasions: Sequence[tuple[Order, Event, str]]) -> int:
     now = timezone.now()
-    told = [change for change in changes if change.new_status in Event.values and _channels_for(change.order)]
-    if not told:
+    reachable = [occasion for occasion in occasions if _channels_for(occasion[0])]
+    if not reachable:
         return 0
-    restaurants = Restaurant.objects.in_bulk({change.order.restaurant_id for change in told})
+    restaurants = Restaurant.objects.in_bulk({order.restaurant_id for order, _, _ in reachable})
     rows: list[Notification] = []
-    for change in told:
-        restaurant = restaurants[change.order.restaurant_id]
-        facts = wording.facts_of(change, restaurant, now)
-        for channel in _channels_for(change.order):
-            row = Notification(order=change.order, type=channel, event=facts.event, next_attempt_at=now)
+    for order, event, reason in reachable:
+        restaurant = restaurants[order.restaurant_id]
+        facts = wording.facts_of(order, event, reason, restaurant, now)
+        for channel in _channels_for(order):
+            row = Notification(order=order, type=channel, event=event, next_attempt_at=now)
             if channel == Channel.SMS:
-                row.phone_number = wording.international_number(
-                    change.order.customer_phone, restaurant.currency
-                )
+                row.phone_number = wording.international_number(order.customer_phone, restaurant.currency)
                 row.message = wording.sms_text(facts)
             else:
-                row.email = wording.one_line(change.order.customer_email)
+                row.email = wording.one_line(order.customer_email)
                 row.subject = wording.email_subject(facts)
                 row.message = wording.email_text(facts)
             rows.append(row)

@@ -17,7 +17,7 @@ from django.template import Context, Engine
 from menus.models import Restaurant
 from menus.snapshot import OrderType
 from notifications.models import Event
-from orders.models import OrderStatusHistory
+from orders.models import Order
 
 MOST_SMS_CHARACTERS = 300
 # A name may be longer than is bearable in a text; the whole one is in the guest's memory.
@@ -35,7 +35,7 @@ _engine = Engine(dirs=[str(Path(__file__).parent / "templates")], autoescape=Fal
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What can be told about one change. All text is one line."""
+    """What can be told about one event. All text is one line."""
 
     event: Event
     order_type: str
@@ -46,17 +46,16 @@ class Facts:
     reason: str
 
 
-def facts_of(change: OrderStatusHistory, restaurant: Restaurant, now: dt.datetime) -> Facts:
-    """The facts of `change`, as they are now."""
-    order = change.order
+def facts_of(order: Order, event: Event, reason: str, restaurant: Restaurant, now: dt.datetime) -> Facts:
+    """The facts of what happened to `order`, as they are now."""
     return Facts(
-        event=Event(change.new_status),
+        event=event,
         order_type=order.order_type,
         reference=one_line(order.reference),
         restaurant=one_line(restaurant.name),
         phone=one_line(restaurant.phone),
         expected=_local_time(order.estimated_delivery_time, restaurant.timezone, now),
-        reason=one_line(change.change_reason).rstrip(" .!,;:"),
+        reason=one_line(reason).rstrip(" .!,;:"),
     )
 
 

@@ -77,6 +77,10 @@ class Order(models.Model):
         null=True, help_text="When the POS's newest status happened."
     )
     estimated_delivery_time = models.DateTimeField(null=True)
+    rider_name = models.CharField(max_length=200, blank=True, default="", db_default="")
+    rider_phone = models.CharField(max_length=50, blank=True, default="", db_default="")
+    modified_by_restaurant = models.BooleanField(default=False, db_default=False)
+    auto_accepted = models.BooleanField(null=True, help_text="Nobody in the kitchen pressed a button.")
     completed_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
     cancellation_reason = models.CharField(max_length=500, blank=True, default="")

@@ -11,6 +11,7 @@ from typing import Any
 
 from ding.errors import DomainError
 from menus.models import AddOnItem, Item, Restaurant, Variation
+from menus.serialization import opening_from_json
 from menus.snapshot import Charges, DiscountSnapshot, GroupOffer, OrderType, TaxSnapshot
 from orders.order_request import LineRequest, OrderRequest
 from orders.pricing import Quote
@@ -87,8 +88,10 @@ class MenuExtract:
 # --- before pricing ------------------------------------------------------------------------------------
 
 
-def check_request(request: OrderRequest, menu: MenuExtract, now: dt.datetime) -> Violations:
-    """Everything that can be wrong whatever the prices."""
+def check_request(
+    request: OrderRequest, menu: MenuExtract, now: dt.datetime, wanted_at: dt.datetime
+) -> Violations:
+    """Everything that can be wrong whatever the prices. `wanted_at`: on the restaurant's clock."""
     violations = Violations()
     if not menu.restaurant.accepting_orders:
         violations.add(
@@ -111,6 +114,7 @@ def check_request(request: OrderRequest, menu: MenuExtract, now: dt.datetime) ->
     if menu.version is not None:
         for i, line in enumerate(request.lines):
             _check_line(violations, f"items[{i}]", line, request.order_type, menu)
+            _check_hours(violations, f"items[{i}].item_id", menu.items.get(line.item_id), wanted_at)
     return violations
 
 
@@ -160,6 +164,20 @@ def _check_line(
         )
     _check_variation(violations, f"{path}.variation_id", line, item, menu)
     _check_addons(violations, f"{path}.addons", line, item, menu)
+
+
+def _check_hours(violations: Violations, path: str, item: Item | None, wanted_at: dt.datetime) -> None:
+    """Some categories are sold at certain hours only."""
+    windows = opening_from_json(item.category.opening) if item and item.category else ()
+    if item and windows and not any(window.holds(wanted_at) for window in windows):
+        hours = ", ".join(f"{window.opens:%H:%M} to {window.closes:%H:%M}" for window in windows)
+        violations.add(
+            path,
+            "item_not_sold_now",
+            f"{item.name} is not sold at {wanted_at:%H:%M}. Remove it or order for another time.",
+            expected=hours,
+            given=wanted_at.isoformat(timespec="minutes"),
+        )
 
 
 def _all_switched_off(variations: list[Variation]) -> bool:

@@ -403,6 +403,13 @@ class PushesAnswer(serializers.Serializer):
     cancellation = PushAnswer(allow_null=True)
 
 
+class RiderAnswer(serializers.Serializer):
+    """Who brings the food, when the restaurant has said so."""
+
+    name = serializers.CharField(source="rider_name")
+    phone = serializers.CharField(source="rider_phone")
+
+
 class OrderAnswer(serializers.Serializer):
     """An order with all that is known of it."""
 
@@ -424,6 +431,9 @@ class OrderAnswer(serializers.Serializer):
     prep_minutes = serializers.IntegerField(allow_null=True)
     scheduled_for = serializers.DateTimeField(allow_null=True)
     estimated_delivery_time = serializers.DateTimeField(allow_null=True)
+    rider = RiderAnswer(source="*")
+    modified_by_restaurant = serializers.BooleanField()
+    auto_accepted = serializers.BooleanField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     completed_at = serializers.DateTimeField(allow_null=True)

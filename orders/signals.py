@@ -1,6 +1,6 @@
 """The only inversion: orders tell who wants to know, and know nobody.
 
-Both signals are sent with `send`, inside the transaction that makes them true: a receiver writes its own
+The signals are sent with `send`, inside the transaction that makes them true: a receiver writes its own
 rows and registers an on-commit nudge, nothing else. If it raises, the order is not saved either.
 """
 
@@ -16,3 +16,8 @@ order_placed = Signal()
 # a report that changed nothing.
 # Receivers: pos_integrations.receivers.owe_cancellations, notifications.receivers.owe_messages
 order_status_changed = Signal()
+
+# Orders that were sent to the kitchen are still without its word. Arguments: `orders` (list of Order).
+# Sent once per order, by `orders.services.statuses.note_unconfirmed`.
+# Receivers: notifications.receivers.owe_unconfirmed
+orders_unconfirmed = Signal()

@@ -36,6 +36,17 @@ from pos_integrations.errors import (
 )
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# IPv6 networks in which an IPv4 address is meant, and how many bits stand to its right: mapped, NAT64,
+# compatible, 6to4. And the NAT64 of a private network, which is nowhere public.
+_MEANING_IPV4 = {
+    ipaddress.IPv6Network("::ffff:0:0/96"): 0,
+    ipaddress.IPv6Network("64:ff9b::/96"): 0,
+    ipaddress.IPv6Network("::/96"): 0,
+    ipaddress.IPv6Network("2002::/16"): 80,
+}
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 KEPT_CHARACTERS = 16_000
 MASK = "•••"
@@ -99,7 +110,7 @@ class PosHttp:
         allowed_networks: Sequence[Network] = (),
         allow_plain_http: bool = False,
     ) -> None:
-        self._secrets = sorted((s for s in secrets if s), key=len, reverse=True)
+        self._secrets = sorted(filter(None, _as_written(secrets)), key=len, reverse=True)
         self._timeout = timeout_seconds
         self._max_bytes = max_bytes
         self._networks = tuple(allowed_networks)
@@ -119,7 +130,7 @@ class PosHttp:
         Raises:
             ConfigurationError: the address is not allowed or its certificate is not valid.
             TransientError: no connection, so nothing was sent.
-            OutcomeUnknown: sent, and no whole answer within the deadline and the cap.
+            OutcomeUnknown: sent, and no whole answer within the deadline and the cap, or a redirect.
         """
         # Pure ASCII: whatever characters a guest typed, there are bytes for it.
         body = json.dumps(payload, separators=(",", ":")).encode()
@@ -136,6 +147,12 @@ class PosHttp:
             exchange.duration_ms = round((time.monotonic() - started) * 1000)
         exchange.status = answer.status
         exchange.response_body = self._masked(answer.body.decode("utf-8", "replace"))[:KEPT_CHARACTERS]
+        if 300 <= answer.status < 400:
+            # Whoever redirects may have read the body first: no proof that it was not taken.
+            raise OutcomeUnknown(
+                f"The POS redirects elsewhere (HTTP {answer.status}), which is not followed. Check its address.",
+                code="redirected",
+            )
         return answer
 
     def _send(self, url: str, body: bytes, headers: Mapping[str, str], max_bytes: int) -> Answer:
@@ -166,7 +183,11 @@ class PosHttp:
                     allow_redirects=False,
                     stream=True,
                 )
-                content = _read(response, max_bytes)
+                with contextlib.closing(response):
+                    content = _read(response, max_bytes)
+                    if time.monotonic() >= deadline:
+                        # It may look whole and be cut off by ourselves.
+                        raise OutcomeUnknown("The POS took too long to answer.", code="no_answer")
             except PosError:
                 raise
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
@@ -177,6 +198,12 @@ class PosHttp:
         for secret in self._secrets:
             text = text.replace(secret, MASK)
         return text
+
+
+def _as_written(secrets: Sequence[str]) -> set[str]:
+    """`secrets` as they may stand in a text: plain, or inside JSON."""
+    in_json = {json.dumps(s, ensure_ascii=ascii_only)[1:-1] for s in secrets for ascii_only in (True, False)}
+    return in_json.union(secrets)
 
 
 def _read(response: requests.Response, max_bytes: int) -> bytes:
@@ -208,6 +235,14 @@ def _told_apart(error: Exception, connected: bool) -> PosError:
     if not connected:
         return TransientError("The POS's address cannot be used.", code="not_connected")
     return OutcomeUnknown("The connection to the POS broke or timed out after sending.", code="no_answer")
+
+
+def _meant(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one leads to, or the address itself."""
+    for network, shift in _MEANING_IPV4.items():
+        if address in network:
+            return ipaddress.IPv4Address(int(address) >> shift & 0xFFFFFFFF)
+    return address
 
 
 class _GuardedAdapter(HTTPAdapter):
@@ -278,11 +313,10 @@ class _GuardedAdapter(HTTPAdapter):
 
     def _is_allowed(self, text: str) -> bool:
         address = ipaddress.ip_address(text.split("%")[0])
-        mapped = getattr(address, "ipv4_mapped", None)
-        address = mapped or address
-        if any(address in network for network in self._networks if network.version == address.version):
+        meant = _meant(address)
+        if any(a in network for a in (address, meant) for network in self._networks):
             return True
-        return address.is_global and not address.is_multicast
+        return meant.is_global and not meant.is_multicast and address not in _LOCAL_NAT64
 
     @contextlib.contextmanager
     def cut_at(self, deadline: float) -> Iterator[None]:

@@ -56,7 +56,6 @@ from pos_integrations.models import (
 logger = logging.getLogger(__name__)
 
 BATCH = 200
-MOST_ALONE = 20
 MOST_ATTEMPTS = 5
 FIRST_RETRY = dt.timedelta(seconds=10)
 _LAST_USED_EVERY = dt.timedelta(minutes=1)
@@ -172,7 +171,7 @@ class _Work:
 
 
 def drain(limit: int = BATCH) -> Drained:
-    """Claim what is due and work it off: new rows together, rows that failed before one by one."""
+    """Claim what is due and work it off: new rows together, rows that were tried before one by one."""
     fresh, alone = _claim(limit)
     drained = Drained(len(fresh) + len(alone))
     if fresh:
@@ -183,6 +182,9 @@ def drain(limit: int = BATCH) -> Drained:
             logger.exception("A batch of webhooks failed; its rows are tried one by one.")
             alone = fresh + alone
     for row in alone:
+        if row.attempts > MOST_ATTEMPTS:
+            _save([_failed(_Work(row), "error", f"It stopped its worker {MOST_ATTEMPTS} times.")])
+            continue
         try:
             drained.menus_due |= _process([row])
         except Exception as error:
@@ -193,32 +195,27 @@ def drain(limit: int = BATCH) -> Drained:
 
 @transactional
 def _claim(limit: int) -> tuple[list[WebhookLog], list[WebhookLog]]:
-    """Due rows, leased: never tried before, and tried before.
+    """Due rows, leased: new ones, and one that was tried before.
 
-    The attempt is counted here, before the work: a row that kills its worker is found by its count.
+    The attempt is counted here, before the work: a row that kills its worker is found by its count. Hence
+    only one of those tried before: whoever shares a claim with a killer pays with an attempt too.
     """
     now = timezone.now()
     due = WebhookLog.objects.select_for_update(skip_locked=True).order_by("next_attempt_at", "pk")
-    received = due.filter(status=WebhookStatus.RECEIVED, next_attempt_at__lte=now)
-    rows = list(received.select_related(None)[:limit])
-    rows += due.filter(status=WebhookStatus.FAILED, next_attempt_at__lte=now)[:MOST_ALONE]
-    if not rows:
-        return [], []
-    worn_out = [row for row in rows if row.attempts >= MOST_ATTEMPTS]
-    rows = [row for row in rows if row.attempts < MOST_ATTEMPTS]
-    fresh = [row for row in rows if not row.attempts]
-    alone = [row for row in rows if row.attempts][:MOST_ALONE]
-    WebhookLog.objects.filter(pk__in=[row.pk for row in fresh + alone]).update(
-        attempts=F("attempts") + 1, next_attempt_at=now + dt.timedelta(seconds=settings.LEASE_SECONDS)
-    )
-    if worn_out:
-        why = f"It stopped its worker {MOST_ATTEMPTS} times."
-        WebhookLog.objects.filter(pk__in=[row.pk for row in worn_out]).update(
-            status=WebhookStatus.PARKED, next_attempt_at=None, error_message=why, processed_at=now
+    rows = list(due.filter(status=WebhookStatus.RECEIVED, next_attempt_at__lte=now)[:limit])
+    fresh = sorted((row for row in rows if not row.attempts), key=lambda row: row.pk)
+    if len(fresh) < len(rows):
+        # Their worker died.
+        died = [row.pk for row in rows if row.attempts]
+        WebhookLog.objects.filter(pk__in=died).update(status=WebhookStatus.FAILED)
+    alone = list(due.filter(status=WebhookStatus.FAILED, next_attempt_at__lte=now)[:1])
+    claimed = fresh + alone
+    if claimed:
+        WebhookLog.objects.filter(pk__in=[row.pk for row in claimed]).update(
+            attempts=F("attempts") + 1, next_attempt_at=now + dt.timedelta(seconds=settings.LEASE_SECONDS)
         )
-    for row in fresh + alone:
+    for row in claimed:
         row.attempts += 1
-    fresh.sort(key=lambda row: row.pk)
     return fresh, alone
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ding.errors import Conflict, DomainError
@@ -110,6 +110,8 @@ def sync_menu(
             raise
         raise SyncFailed(f"The menu could not be synchronised. {error.message}") from error
     else:
+        # The POS takes us (again).
+        RestaurantPosIntegration.objects.filter(pk=integration.pk).exclude(problem="").update(problem="")
         if not dry_run:
             _write_history(
                 integration,
@@ -189,19 +191,20 @@ def due_syncs(limit: int = 100) -> list[int]:
     """Ids of the active integrations whose sync is due and not running."""
     now = timezone.now()
     free = Q(menu_sync_leased_until=None) | Q(menu_sync_leased_until__lt=now)
-    due = RestaurantPosIntegration.objects.filter(
-        free, menu_sync_due_at__lte=now, active=True, pos_provider__is_active=True
+    due = _due(now).filter(free).order_by("menu_sync_due_at")
+    return list(due.values_list("pk", flat=True)[:limit])
+
+
+def _due(now: dt.datetime) -> QuerySet[RestaurantPosIntegration]:
+    return RestaurantPosIntegration.objects.filter(
+        menu_sync_due_at__lte=now, active=True, pos_provider__is_active=True
     )
-    return list(due.order_by("menu_sync_due_at").values_list("pk", flat=True)[:limit])
 
 
 def sync_due(integration_id: int) -> None:
     """Run a sync that is owed; its failure is in the history and it is owed again."""
-    integration = (
-        RestaurantPosIntegration.objects.select_related("restaurant", "pos_provider")
-        .filter(pk=integration_id, menu_sync_due_at__lte=timezone.now())
-        .first()
-    )
+    due = _due(timezone.now()).select_related("restaurant", "pos_provider")
+    integration = due.filter(pk=integration_id).first()
     if integration is None:
         return
     try:

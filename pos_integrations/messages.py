@@ -47,11 +47,34 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """One request from a POS, as it arrived. `headers` have lower-case names."""
+    """One request from a POS, as it arrived. `headers` have lower-case names.
+
+    `received_at` (aware): against it an adapter reads words like "until the end of the day". Whoever works
+    a request off later passes the time of its arrival.
+    """
 
     topic: str
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    received_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC), compare=False)
+
+
+class RiderStatus(StrEnum):
+    """How far a rider is who is not the restaurant's own."""
+
+    ASSIGNED = "assigned"
+    ARRIVED = "arrived"
+    PICKED_UP = "picked_up"
+    DELIVERED = "delivered"
+
+
+@dataclass(frozen=True, slots=True)
+class RiderUpdate:
+    """Who brings an order, and how far he is. Unknown facts are empty."""
+
+    status: RiderStatus
+    name: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
 
 
 class Outcome(StrEnum):
@@ -93,7 +116,9 @@ class OrderStatusReported:
     """The POS says where an order stands.
 
     The order is named by its POS id, else by our reference. `happened_at`: when the POS says it
-    happened (aware), None when it does not say.
+    happened (aware), None when it does not say. `rider_…`: who brings it, when the restaurant delivers
+    itself. `modified`: the restaurant changed the order. `auto_accepted`: taken by the POS itself, not by a
+    person; None when it does not say.
     """
 
     status: OrderStatus
@@ -103,6 +128,10 @@ class OrderStatusReported:
     reason: str = ""
     prep_minutes: int | None = None
     delivery_minutes: int | None = None
+    rider_name: str = ""
+    rider_phone: str = ""
+    modified: bool = False
+    auto_accepted: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +164,15 @@ class StockChanged:
 
 @dataclass(frozen=True, slots=True)
 class StoreStatusChanged:
-    """The restaurant stopped or resumed taking orders."""
+    """The restaurant stopped or resumed taking orders.
+
+    `until`: when to open it again ourselves (aware), None for not before we are told.
+    """
 
     open: bool
     reason: str = ""
     until: dt.datetime | None = None
+    happened_at: dt.datetime | None = None
 
 
 Event = OrderStatusReported | MenuChanged | MenuPublished | StockChanged | StoreStatusChanged

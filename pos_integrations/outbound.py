@@ -143,11 +143,20 @@ def _claim(push_id: int) -> OrderPush | None:
             state=PushState.EXPIRED, last_error=why, next_attempt_at=None
         )
         return None
-    if push.integration is None:
+    if push.integration is None or (_is_untouched(push) and not _is_on(push.integration)):
         push.integration = active_integration(push.order.restaurant_id)
         OrderPush.objects.filter(pk=push.pk).update(integration=push.integration)
     OrderPushAttempt.objects.create(push=push, number=push.attempts, started_at=now)
     return push
+
+
+def _is_untouched(push: OrderPush) -> bool:
+    """Whether no POS can have the order yet: then it may still go to another one."""
+    return push.kind == PushKind.ORDER and not push.maybe_taken
+
+
+def _is_on(integration: RestaurantPosIntegration) -> bool:
+    return integration.active and integration.pos_provider.is_active
 
 
 class _Call:

@@ -108,11 +108,21 @@ def test_inside_a_plain_transaction_nothing_is_tried_again(naps):
 # --- upsert --------------------------------------------------------------------------------------------
 
 KEY = ("restaurant_id", "external_id")
-COLUMNS = (*KEY, "name", "active", "parent_external_id", "image_url", "details", "created_at", "updated_at")
+COLUMNS = (
+    *KEY,
+    "name",
+    "active",
+    "parent_external_id",
+    "image_url",
+    "opening",
+    "details",
+    "created_at",
+    "updated_at",
+)
 
 
 def category(restaurant, external_id, name, at=NOW, active=True):
-    return (restaurant.pk, external_id, name, active, "", "", "{}", at, at)
+    return (restaurant.pk, external_id, name, active, "", "", "[]", "{}", at, at)
 
 
 def write(rows, **options):
@@ -217,7 +227,7 @@ def test_upsert_takes_a_new_statement_after_so_many_bytes_or_rows(
 def test_one_statement_stays_below_the_packet_that_mariadb_takes(restaurant, django_assert_num_queries):
     # Everything in it has to be escaped or takes three bytes.
     rows = [
-        (*category(restaurant, f"c{i}", "x")[:6], '{"a":"' + "पनीर" * 100_000 + '"}', NOW, NOW)
+        (*category(restaurant, f"c{i}", "x")[:7], '{"a":"' + "पनीर" * 100_000 + '"}', NOW, NOW)
         for i in range(6)
     ]
     with django_assert_num_queries(2):

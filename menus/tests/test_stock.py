@@ -7,7 +7,15 @@ import pytest
 import time_machine
 
 from menus.models import AddOnGroup, AddOnItem, Item, Menu, Restaurant, Variation
-from menus.services import StockReport, change_stock, note_announcements
+from menus.services import (
+    StockReport,
+    StoreReport,
+    change_stock,
+    change_store,
+    end_shortages,
+    note_announcements,
+    reopen_due,
+)
 from menus.tests.factories import apply, big_menu, contents, make_restaurant, statements
 
 pytestmark = pytest.mark.django_db
@@ -241,10 +249,72 @@ def test_an_announcement_may_come_before_the_first_menu(db):
 def test_many_announcements_take_as_many_statements_as_one(db):
     def counted(size):
         restaurants = [make_restaurant(name=f"r{i}") for i in range(size)]
-        with statements() as sql:
-            assert len(note_announcements({r.pk: NOW for r in restaurants})) == size
-        return len(sql)
+        found = []
+        for at in (NOW - MINUTE, NOW):
+            with statements() as sql:
+                assert len(note_announcements({r.pk: at for r in restaurants})) == size
+            found.append([s.split()[0] for s in sql])
+        return found
 
-    assert counted(1) == counted(50) == 3
+    # An insert that finds its row there would keep a shared lock on it: the way into a deadlock.
+    assert counted(1) == counted(50) == [["SELECT", "INSERT", "SELECT", "UPDATE"], ["SELECT", "UPDATE"]]
     assert Restaurant.objects.count() == Menu.objects.count() == 51
     assert note_announcements({}) == set()
+
+
+def sold_out(item, until=None, **values):
+    report = StockReport(
+        restaurant_id=item.restaurant_id,
+        external_ids=(item.external_id,),
+        available=False,
+        until=until,
+        **values,
+    )
+    return change_stock([report])
+
+
+def test_what_is_sold_out_until_a_time_comes_back_by_itself(restaurant):
+    item = Item.objects.filter(restaurant=restaurant).first()
+    other = Item.objects.filter(restaurant=restaurant).last()
+    soon = NOW + dt.timedelta(minutes=1)
+    sold_out(item, until=soon)
+    sold_out(other)
+    version = Menu.objects.get(pk=restaurant.pk).version
+    assert end_shortages() == 0
+    with time_machine.travel(soon + dt.timedelta(seconds=1), tick=False):
+        assert end_shortages() == 1
+        assert end_shortages() == 0
+    item.refresh_from_db()
+    other.refresh_from_db()
+    assert (item.in_stock, item.back_at, other.in_stock) == (True, None, False)
+    assert Menu.objects.get(pk=restaurant.pk).version == version + 1
+
+
+def test_being_back_earlier_forgets_the_time(restaurant):
+    item = Item.objects.filter(restaurant=restaurant).first()
+    sold_out(item, until=NOW + dt.timedelta(hours=1))
+    change_stock([StockReport(restaurant_id=restaurant.pk, external_ids=(item.external_id,), available=True)])
+    item.refresh_from_db()
+    assert (item.in_stock, item.back_at) == (True, None)
+
+
+def test_a_closed_restaurant_reopens_at_its_time(restaurant):
+    soon = NOW + dt.timedelta(minutes=1)
+    closed = StoreReport(restaurant_id=restaurant.pk, accepting=False, until=soon)
+    assert change_store([closed, closed]) == ["applied", "duplicate"]
+    assert reopen_due() == 0
+    with time_machine.travel(soon + dt.timedelta(seconds=1), tick=False):
+        assert reopen_due() == 1
+    restaurant.refresh_from_db()
+    assert (restaurant.accepting_orders, restaurant.reopens_at) == (True, None)
+
+
+def test_an_older_word_about_the_store_changes_nothing(restaurant):
+    now = NOW
+    reports = [
+        StoreReport(restaurant_id=restaurant.pk, accepting=False, happened_at=now),
+        StoreReport(restaurant_id=restaurant.pk, accepting=True, happened_at=now - dt.timedelta(seconds=5)),
+    ]
+    assert change_store(reports) == ["applied", "stale"]
+    restaurant.refresh_from_db()
+    assert restaurant.accepting_orders is False

@@ -73,6 +73,7 @@ def test_the_menu_is_told_whole(restaurant, get):
         "name": "Mains",
         "parent_external_id": "c1",
         "image_url": "https://images.example/c2",
+        "opening": [],
         "details": {"group": "x"},
     }
     assert [i["external_id"] for i in menu["items"]] == ["i1", "i3", "i2"]

@@ -7,7 +7,7 @@ import pytest
 from menus.models import Restaurant
 from notifications import wording
 from notifications.models import Event
-from notifications.tests.conftest import NOW, change
+from notifications.tests.conftest import NOW
 from orders.models import Order
 
 
@@ -19,7 +19,7 @@ def facts(status, reason="", *, order=None, **restaurant):
         "timezone": "Asia/Kolkata",
         **restaurant,
     }
-    return wording.facts_of(change(Order(**order), status, reason), Restaurant(**restaurant), NOW)
+    return wording.facts_of(Order(**order), Event(status), reason, Restaurant(**restaurant), NOW)
 
 
 SOON = {"estimated_delivery_time": NOW + dt.timedelta(minutes=40)}

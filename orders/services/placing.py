@@ -110,7 +110,8 @@ def _price(request: OrderRequest, now: dt.datetime) -> tuple[MenuExtract, Quote]
     whose lines are in order gets both.
     """
     menu = read_menu(request)
-    violations = check_request(request, menu, now)
+    wanted_at = _local(request.scheduled_for or now, menu.restaurant.timezone)
+    violations = check_request(request, menu, now, wanted_at)
     if any(path.startswith("items") for path in violations.fields) or menu.version is None:
         violations.refuse_if_any()
     quote = pricing.price(

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from django.db.models import Q
 from django.utils import timezone
 
 from ding.db import transactional
 from ding.errors import Conflict
 from menus.snapshot import OrderType
 from orders.models import ChangeSource, Order, OrderStatusHistory
-from orders.signals import order_status_changed
+from orders.signals import order_status_changed, orders_unconfirmed
 from orders.status import OrderStatus, can_move
 
 
@@ -34,7 +33,8 @@ class StatusReport:
     """Somebody says that an order has reached a status.
 
     The order is named by `pos_order_id`, else by `reference` (ours; our numeric id will do too).
-    `happened_at` None: now. `prep_minutes`, `delivery_minutes`: promised from then on.
+    `happened_at` None: now. `prep_minutes`, `delivery_minutes`: promised from then on. The rider is the
+    restaurant's own; `modified`: it changed the order; `auto_accepted`: nobody in the kitchen pressed a button.
     """
 
     restaurant_id: int
@@ -47,6 +47,10 @@ class StatusReport:
     happened_at: dt.datetime | None = None
     prep_minutes: int | None = None
     delivery_minutes: int | None = None
+    rider_name: str = ""
+    rider_phone: str = ""
+    modified: bool = False
+    auto_accepted: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,14 @@ def change_status(
 
 
 @transactional
+def note_unconfirmed(order_ids: Sequence[int]) -> None:
+    """Let everybody know of orders, still pending, that the kitchen has not confirmed in time."""
+    orders = list(Order.objects.filter(pk__in=order_ids, status=OrderStatus.PENDING))
+    if orders:
+        orders_unconfirmed.send(sender=Order, orders=orders)
+
+
+@transactional
 def cancel_order(order_id: int, *, reason: str, source: ChangeSource, changed_by: str) -> None:
     """Cancel an open order. Cancelling a cancelled one is harmless.
 
@@ -152,12 +164,24 @@ def _apply(order: Order, report: StatusReport, now: dt.datetime) -> tuple[Verdic
     elif status in (OrderStatus.CANCELLED, OrderStatus.REJECTED):
         order.cancelled_at = happened_at
         order.cancellation_reason = report.reason[:500]
+    if report.source == ChangeSource.POS:
+        _note_pos_facts(order, report)
     minutes = report.prep_minutes
     if order.order_type == OrderType.DELIVERY and report.delivery_minutes is not None:
         minutes = report.delivery_minutes
     if minutes:
         order.estimated_delivery_time = happened_at + dt.timedelta(minutes=minutes)
     return Verdict.APPLIED, change
+
+
+def _note_pos_facts(order: Order, report: StatusReport) -> None:
+    """What the POS tells beside the status: an answer without such a fact does not take it back."""
+    order.pos_order_id = order.pos_order_id or report.pos_order_id
+    order.rider_name = report.rider_name[:200] or order.rider_name
+    order.rider_phone = report.rider_phone[:50] or order.rider_phone
+    order.modified_by_restaurant |= report.modified
+    if report.auto_accepted is not None:
+        order.auto_accepted = report.auto_accepted
 
 
 _CHANGED_COLUMNS = (
@@ -168,6 +192,11 @@ _CHANGED_COLUMNS = (
     "cancelled_at",
     "cancellation_reason",
     "estimated_delivery_time",
+    "pos_order_id",
+    "rider_name",
+    "rider_phone",
+    "modified_by_restaurant",
+    "auto_accepted",
 )
 
 
@@ -214,15 +243,18 @@ def _lock_named(reports: Sequence[StatusReport]) -> _Named:
     ids = {int(r) for r in references if r.isascii() and r.isdigit() and len(r) <= 18}
     pos_ids = {report.pos_order_id for report in reports if report.pos_order_id}
     restaurants = {report.restaurant_id for report in reports}
-    found = list(
-        Order.objects.filter(
-            Q(reference__in=references)
-            | Q(pk__in=ids)
-            | Q(pos_order_id__in=pos_ids, restaurant__in=restaurants)
-        ).values_list("pk", flat=True)
-        if references or pos_ids
-        else []
-    )
+    # A union, for each kind of name has an index of its own.
+    ways = []
+    if references:
+        ways.append(Order.objects.filter(reference__in=references))
+    if ids:
+        ways.append(Order.objects.filter(pk__in=ids))
+    if pos_ids:
+        ways.append(Order.objects.filter(pos_order_id__in=pos_ids, restaurant__in=restaurants))
+    if not ways:
+        return _Named([])
+    first, *others = (way.order_by().values_list("pk", flat=True) for way in ways)
+    found = list(first.union(*others) if others else first)
     # Locked by primary key in one order, so that two batches cannot wait for each other.
     return _Named(
         list(Order.objects.select_for_update().filter(pk__in=sorted(found)).order_by("pk")) if found else []

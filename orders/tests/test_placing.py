@@ -709,3 +709,13 @@ def test_the_same_key_at_the_same_time_places_one_order() -> None:
     assert sorted(created for _, created in results) == [False] * 7 + [True]
     assert {answer["reference"] for answer, _ in results} == {Order.objects.get().reference}
     assert rows() == [1, 2, 2, 1, 1]
+
+
+def test_an_item_of_a_category_that_is_closed_now_is_refused_with_its_hours(place):
+    category = place.pizza.category
+    category.opening = [{"opens": "00:00:00", "closes": "00:01:00", "days": []}]
+    category.save()
+    with time_machine.travel(dt.datetime(2026, 1, 15, 6, 30, tzinfo=dt.UTC), tick=False):
+        fields = refused(make_request(place, LineRequest(item_id=place.pizza.pk, quantity=1)))
+    (problem,) = fields["items[0].item_id"]
+    assert (problem["rule"], problem["expected"]) == ("item_not_sold_now", "00:00 to 00:01")

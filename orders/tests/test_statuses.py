@@ -375,3 +375,29 @@ def test_a_receiver_that_fails_undoes_the_change(restaurant: Restaurant) -> None
         order_status_changed.disconnect(receiver)
     assert facts(order) == before
     assert not order.history.exists()
+
+
+def test_the_pos_tells_the_rider_and_that_it_changed_the_order(restaurant):
+    order = make_order(restaurant)
+    told = report(
+        order,
+        S.CONFIRMED,
+        pos_order_id="POS-7",
+        rider_name="Test Rider",
+        rider_phone="9000000003",
+        modified=True,
+        auto_accepted=False,
+    )
+    report_statuses([told])
+    order.refresh_from_db()
+    facts = (order.pos_order_id, order.rider_name, order.rider_phone, order.modified_by_restaurant)
+    assert facts == ("POS-7", "Test Rider", "9000000003", True)
+    assert order.auto_accepted is False
+
+
+def test_a_later_report_without_a_rider_does_not_take_the_rider_back(restaurant):
+    order = make_order(restaurant)
+    report_statuses([report(order, S.DISPATCHED, rider_name="Test Rider")])
+    report_statuses([report(order, S.DELIVERED, happened_at=LATER)])
+    order.refresh_from_db()
+    assert (order.status, order.rider_name) == ("delivered", "Test Rider")

@@ -15,7 +15,16 @@ from menus.snapshot import MenuSnapshot
 from orders.snapshot import OrderSnapshot
 from pos_integrations.errors import UnsupportedOperation
 from pos_integrations.http import PosHttp
-from pos_integrations.messages import Account, Event, Finding, Outcome, PushResult, Reply, WebhookRequest
+from pos_integrations.messages import (
+    Account,
+    Event,
+    Finding,
+    Outcome,
+    PushResult,
+    Reply,
+    RiderUpdate,
+    WebhookRequest,
+)
 
 
 class Dedupes(StrEnum):
@@ -41,6 +50,7 @@ class FieldType(StrEnum):
     URL = "url"
     INTEGER = "integer"
     BOOLEAN = "boolean"
+    CHOICE = "choice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ class ConfigField:
     """One configuration field of an adapter: forms, API validation and errors come from it.
 
     `minimum`, `maximum`: of an integer. `pattern`: a regular expression for the whole of a text, and
-    `pattern_help` says in words what it wants.
+    `pattern_help` says in words what it wants. `choices`: the texts that a choice may be.
     """
 
     name: str
@@ -63,6 +73,7 @@ class ConfigField:
     maximum: int | None = None
     pattern: str = ""
     pattern_help: str = ""
+    choices: tuple[str, ...] = ()
 
 
 class TopicKind(StrEnum):
@@ -73,19 +84,25 @@ class TopicKind(StrEnum):
 
 
 class TopicAuth(StrEnum):
-    """How a request at a topic proves who sent it."""
+    """How a request at a topic proves who sent it.
+
+    A shared secret is a fixed one of the integration, in the address or in a header, for a POS that cannot
+    sign; the core compares it. An order token is in the address of that order's callback; the core again.
+    """
 
     SIGNATURE = "signature"
+    SHARED_SECRET = "shared_secret"  # noqa: S105 - the name of a scheme, no secret
     ORDER_TOKEN = "order_token"  # noqa: S105 - the name of a scheme, no secret
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One webhook address of a POS: its name in the path, its kind, its proof."""
+    """One webhook address of a POS: its name in the path, its kind, its proof, the largest body it takes."""
 
     name: str
     auth: TopicAuth
     kind: TopicKind = TopicKind.EVENT
+    max_bytes: int = 256 * 1024
 
 
 class PosAdapter:
@@ -120,9 +137,25 @@ class PosAdapter:
         """Tell the POS that an order is cancelled. Raises any `PosError`."""
         raise UnsupportedOperation(f"{self.label} cannot be told of a cancellation.")
 
+    def update_rider(self, order: OrderSnapshot, rider: RiderUpdate, account: Account, http: PosHttp) -> None:
+        """Tell the POS how far the rider is. Raises any `PosError`."""
+        raise UnsupportedOperation(f"{self.label} cannot be told of a rider.")
+
     def fetch_menu(self, account: Account, http: PosHttp) -> MenuSnapshot:
         """The whole menu as it is now. Raises any `PosError`."""
         raise UnsupportedOperation(f"{self.label} gives no menu.")
+
+    def check_configuration(
+        self, external_id: str, base_url: str, config: Mapping[str, Any]
+    ) -> dict[str, str]:
+        """What in a configuration cannot be right, in words, by field; empty when all is well.
+
+        Without any call: for the form, the API and the connection test. `external_id`, `base_url` and
+        `config` are the merged ones (empty: not set, which is not looked at here). The fields are named
+        `pos_restaurant_id`, `endpoint`, and by their names the adapter's own. It only says what follows from
+        the values together, or from what this POS is known to be; single values are checked by the core.
+        """
+        return {}
 
     def check_account(self, account: Account, http: PosHttp) -> list[Finding]:
         """Call the POS and say what works and what does not, in words. Raises nothing."""
@@ -151,7 +184,7 @@ class PosAdapter:
         raise NotImplementedError
 
     def parse(self, request: WebhookRequest, account: Account) -> list[Event]:
-        """The events in an authentic request.
+        """The events in an authentic request; none of a query.
 
         Raises:
             MalformedPayload, UnsupportedEvent
@@ -169,5 +202,8 @@ class PosAdapter:
     def reply(
         self, topic: Topic, outcome: Outcome, message: str = "", facts: Mapping[str, Any] | None = None
     ) -> Reply:
-        """What this POS expects to hear at `topic`. `facts`: what a query asked for."""
+        """What this POS expects to hear at `topic`.
+
+        `facts`: what a query asked for. `open`: whether the restaurant takes orders.
+        """
         raise NotImplementedError

@@ -73,11 +73,9 @@ def with_fields(
     attributes: dict[str, Any] = {"config_fields": fields}
     for field in fields:
         name, value = PREFIX + field.name, own.get(field.name)
-        attributes[name] = _form_field(field, value, context, inherited.get(field.name))
+        attributes[name] = _form_field(field, level, value, context, inherited.get(field.name))
         if field.secret and value not in (None, ""):
-            attributes[name + CLEAR] = forms.BooleanField(
-                required=False, label=f"Clear {field.label}", help_text="Takes the stored value away."
-            )
+            attributes[name + CLEAR] = forms.BooleanField(required=False, label=f"Clear {field.label}")
     return type(form.__name__, (form,), attributes)
 
 
@@ -91,11 +89,11 @@ def fieldsets(form: type[ConfigForm]) -> list[tuple[str, dict[str, Any]]]:
     return [(title, {"fields": rows}) for title, rows in groups.items() if rows]
 
 
-def _form_field(field: ConfigField, value: Any, context: str, inherited: Any) -> forms.Field:
+def _form_field(field: ConfigField, level: Level, value: Any, context: str, inherited: Any) -> forms.Field:
     common: dict[str, Any] = {
         "label": field.label,
         "required": False,
-        "help_text": " ".join(filter(None, (field.help, _inherited(field, inherited)))),
+        "help_text": " ".join(filter(None, (field.help, _inherited(field, level, inherited)))),
     }
     if field.secret:
         attributes = {
@@ -117,12 +115,17 @@ def _form_field(field: ConfigField, value: Any, context: str, inherited: Any) ->
             coerce=lambda text: text == "True",
             empty_value=None,
         )
+    if field.type is FieldType.CHOICE:
+        blank = ("", f"not set here ({words(inherited)})")
+        return forms.ChoiceField(**common, choices=[blank, *((choice, choice) for choice in field.choices)])
     return forms.CharField(**common, max_length=500, widget=forms.TextInput({"size": 50}))
 
 
-def _inherited(field: ConfigField, inherited: Any) -> str:
+def _inherited(field: ConfigField, level: Level, inherited: Any) -> str:
+    if inherited is None and field.required:
+        return "Required." if level is Level.RESTAURANT else "Required here, or at each restaurant."
     if inherited is None:
-        return "Required, unless each restaurant has its own." if field.required else ""
+        return ""
     return f"Inherited: {_in_words(inherited) if field.secret else words(inherited)}."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import ForeignKey, QuerySet
+from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -154,16 +154,17 @@ class IntegrationAdmin(Guarded, admin.ModelAdmin):
             form.base_fields["pos_restaurant_id"].help_text = adapter.external_id_help
         return form
 
-    def formfield_for_foreignkey(self, db_field: ForeignKey[Any, Any], request: Any, **kwargs: Any) -> Any:
+    def formfield_for_dbfield(self, db_field: Field[Any, Any], request: Any, **kwargs: Any) -> Any:
         """The provider is chosen already."""
-        if (
-            db_field.name == "pos_provider"
-            and request is not None
-            and (provider := self._provider(request, None))
-        ):
-            kwargs["queryset"] = PosProvider.objects.filter(pk=provider.pk)
-            kwargs["initial"] = provider.pk
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        chosen_provider = self._provider(request, None) if db_field.name == "pos_provider" else None
+        if chosen_provider is not None:
+            kwargs["queryset"] = PosProvider.objects.filter(pk=chosen_provider.pk)
+            kwargs["initial"] = chosen_provider.pk
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if chosen_provider is not None and field is not None:
+            for action in ("add", "change", "delete", "view"):
+                setattr(field.widget, f"can_{action}_related", False)
+        return field
 
     def _provider(self, request: HttpRequest, obj: RestaurantPosIntegration | None) -> PosProvider | None:
         """Of the integration; on the add page the one in the address, or the only one there is."""

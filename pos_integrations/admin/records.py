@@ -98,10 +98,10 @@ class OrderPushAdmin(ReadOnly, admin.ModelAdmin):
         "state",
         "age",
         "restaurant",
-        "provider",
+        "last_error",
         "attempts",
         "next_attempt_at",
-        "last_error",
+        "provider",
     )
     list_filter = ("state", "kind", "maybe_taken", "created_at", "integration__pos_provider")
     list_select_related = ("order__restaurant", "integration__pos_provider")
@@ -153,9 +153,9 @@ class OrderPushAttemptAdmin(ReadOnly, admin.ModelAdmin):
         "outcome",
         "age",
         "restaurant",
+        "error",
         "response_status",
         "duration_ms",
-        "error",
     )
     list_filter = ("outcome", "push__integration__pos_provider")
     list_select_related = ("push__order__restaurant",)
@@ -219,8 +219,8 @@ class WebhookLogAdmin(ReadOnly, admin.ModelAdmin):
         "age",
         "restaurant",
         "order",
-        "attempts",
         "error_message",
+        "attempts",
     )
     list_filter = ("status", TypeFilter, VerdictFilter, "created_at", "pos_provider")
     list_select_related = ("restaurant", "order")
@@ -269,13 +269,13 @@ class MenuSyncHistoryAdmin(ReadOnly, admin.ModelAdmin):
     list_display = (
         "started_at",
         "restaurant",
-        "sync_type",
-        "trigger",
         "status",
+        "last_error",
         "items_synced",
         "categories_synced",
+        "sync_type",
+        "trigger",
         "took",
-        "last_error",
     )
     list_filter = ("status", "sync_type", "started_at")
     list_select_related = ("restaurant",)

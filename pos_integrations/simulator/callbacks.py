@@ -6,11 +6,12 @@ import datetime as dt
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from pos_integrations.simulator.calling import Call
 from pos_integrations.simulator.ledger import Ticket
 from pos_integrations.simulator.order import Stage
-from pos_integrations.simulator.outlet import Callbacks, Outlet
+from pos_integrations.simulator.outlet import CallbackKeys, Callbacks, Outlet
 
 SIGNATURE_HEADER = "x-petpooja-signature"
 
@@ -30,15 +31,12 @@ _STAGES = {code: stage for stage, code in OWN_CODES.items()} | {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """One call to be made. Its bytes are fixed: every try and every duplicate is identical."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback(Call):
+    """The call that tells one status of one order."""
 
     status: str
     stage: Stage | None
-    url: str = field(repr=False)  # may hold a token
-    body: bytes = field(repr=False)
-    headers: dict[str, str] = field(repr=False)
 
 
 def stage_of(status: str) -> Stage | None:
@@ -63,7 +61,7 @@ def build_callback(
         return None
     if stage and status == stage.value:
         status = OWN_CODES.get(stage, "")
-    return _own(ticket, status, stage, reason) if status else None
+    return _own(ticket, outlet, status, stage, reason) if status else None
 
 
 def sign(secret: str, body: bytes) -> str:
@@ -71,21 +69,31 @@ def sign(secret: str, body: bytes) -> str:
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def _own(ticket: Ticket, status: str, stage: Stage | None, reason: str) -> Callback:
-    leaves_with_own_rider = stage is Stage.DISPATCHED and ticket.facts.own_delivery
-    document = {
+def _own(ticket: Ticket, outlet: Outlet, status: str, stage: Stage | None, reason: str) -> Callback:
+    typed = ticket.typed
+    rider = (typed.rider_name, typed.rider_phone) if stage is Stage.DISPATCHED else ("", "")
+    if stage is Stage.DISPATCHED and ticket.facts.own_delivery and not ticket.by_hand:
+        rider = ("Test Rider", "9000000003")
+    minutes = ticket.facts.prep_minutes if typed.prep_minutes is None else typed.prep_minutes
+    minutes = 0 if status == "-1" else minutes
+    document: dict[str, str | int] = {
         "restID": ticket.facts.outlet_code,
         "orderID": ticket.reference,
         "status": status,
         "cancel_reason": reason,
-        "minimum_prep_time": 0 if status == "-1" else ticket.facts.prep_minutes,
-        "minimum_delivery_time": "",
-        "rider_name": "Test Rider" if leaves_with_own_rider else "",
-        "rider_phone_number": "9000000003" if leaves_with_own_rider else "",
-        "is_modified": "No",
+        "minimum_prep_time": minutes,
+        "minimum_delivery_time": typed.delivery_minutes,
+        "rider_name": rider[0],
+        "rider_phone_number": rider[1],
+        "is_modified": "Yes" if typed.modified else "No",
     }
+    if outlet.callback_keys is CallbackKeys.PRODUCTION:
+        document["minimum_prep_time"] = str(minutes)
+        document["autoaccept"] = "0" if ticket.by_hand else "1"
+        if not any(rider):
+            del document["rider_name"], document["rider_phone_number"]
     # No header that proves who sends: the real service adds none, the URL is the only secret.
-    return Callback(status, stage, ticket.facts.callback_url, json.dumps(document).encode(), {})
+    return Callback(status=status, stage=stage, url=ticket.facts.callback_url, body=_json(document))
 
 
 def _signed(
@@ -100,6 +108,11 @@ def _signed(
     }
     if reason:
         document["cancel_reason"] = reason
-    body = json.dumps(document).encode()
+    body = _json(document)
     headers = {SIGNATURE_HEADER: sign(outlet.webhook_secret, body)}
-    return Callback(status, stage, f"{outlet.webhook_url}/order-status", body, headers)
+    url = f"{outlet.webhook_url}/order-status"
+    return Callback(status=status, stage=stage, url=url, body=body, headers=headers)
+
+
+def _json(document: dict[str, str | int] | dict[str, str]) -> bytes:
+    return json.dumps(document).encode()

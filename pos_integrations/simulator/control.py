@@ -1,25 +1,22 @@
 """Control: the addresses under `/_sim` by which people, rigs and checkers see and steer the simulated POS.
 
-They have no password: they are for loopback, as the whole simulator is.
+They have no password: they are for loopback, as the whole simulator is. Pages of other sites are kept out.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from pos_integrations.simulator.asking import Mistake, NothingHere, ok, read_object, refuse_other_sites
 from pos_integrations.simulator.behaviours import SINK_PATH
 from pos_integrations.simulator.misbehaviour import Spec, parse_rates
+from pos_integrations.simulator.terminal import Terminal
 from pos_integrations.simulator.wire import Answer, Reply, Request
 
 if TYPE_CHECKING:
     from pos_integrations.simulator.pos import SimulatedPos
-
-
-class _Mistake(Exception):
-    """What the caller asked makes no sense; the text says why."""
 
 
 class Control:
@@ -27,6 +24,7 @@ class Control:
 
     def __init__(self, pos: SimulatedPos) -> None:
         self._pos = pos
+        self._terminal = Terminal(pos)
 
     def __call__(self, request: Request) -> Reply:
         """Answer one request."""
@@ -35,25 +33,57 @@ class Control:
             return Reply(Answer.json({"message": "A redirect was followed."}), "a redirect was followed")
         names = [unquote(name) for name in request.path.split("/")[2:]]
         try:
-            match request.method, names:
-                case "GET", ["health"]:
-                    return _ok({"status": "ok", "outlets": sorted(self._pos.outlets)})
-                case "GET", ["ledger"]:
-                    return _ok(self._ledger())
-                case "GET", ["behaviour"]:
-                    return _ok(self._settings())
-                case "POST", ["behaviour"]:
-                    self._set(_object(request.body))
-                    return _ok(self._settings())
-                case "GET", ["orders", reference]:
-                    return self._order(reference)
-                case "POST", ["orders", reference, "status"]:
-                    return self._tell(reference, _object(request.body))
-                case "POST", ["menus", code]:
-                    return self._set_menu(code, _object(request.body))
-        except _Mistake as mistake:
-            return Reply(Answer.json({"error": str(mistake)}, 400))
-        return Reply(Answer.json({"error": "There is nothing here."}, 404))
+            if request.method == "GET":
+                return self._get(names)
+            if request.method == "POST":
+                refuse_other_sites(request)
+                return self._post(names, request.body)
+        except Mistake as mistake:
+            return mistake.reply()
+        return NothingHere().reply()
+
+    def _get(self, names: list[str]) -> Reply:
+        match names:
+            case ["health"]:
+                return ok({"status": "ok", "outlets": sorted(self._pos.outlets)})
+            case ["ledger"]:
+                return ok(self._ledger())
+            case ["behaviour"]:
+                return ok(self._settings())
+            case ["orders", reference]:
+                return self._order(reference)
+            case ["terminal"]:
+                return self._terminal.state()
+            case ["events"]:
+                return self._terminal.events()
+            case ["behaviours"]:
+                return self._terminal.behaviours()
+            case ["menus", code]:
+                return self._terminal.menu(code)
+        raise NothingHere
+
+    def _post(self, names: list[str], raw: bytes) -> Reply:
+        match names:
+            case ["behaviour"]:
+                self._set(read_object(raw))
+                return ok(self._settings())
+            case ["orders", reference, "status"]:
+                return self._tell(reference, read_object(raw))
+            case ["menus", code]:
+                return self._set_menu(code, read_object(raw))
+            case ["menus", code, "push"]:
+                return self._terminal.push_menu(code)
+            case ["tickets", number, act]:
+                return self._terminal.act(number, act, read_object(raw))
+            case ["outlets", code]:
+                return self._terminal.settings(code, read_object(raw))
+            case ["outlets", code, "stock"]:
+                return self._terminal.stock(code, read_object(raw))
+            case ["outlets", code, "store"]:
+                return self._terminal.store(code, read_object(raw))
+            case ["outlets", code, "store", "ask"]:
+                return self._terminal.ask_store(code)
+        raise NothingHere
 
     def _ledger(self) -> dict[str, Any]:
         ledger = self._pos.ledger
@@ -63,8 +93,8 @@ class Control:
         ledger = self._pos.ledger
         entries = ledger.entries(reference)
         if not entries:
-            return Reply(Answer.json({"error": "No such order was ever seen."}, 404))
-        return _ok(
+            raise Mistake("No such order was ever seen.", 404)
+        return ok(
             {
                 "reference": reference,
                 "times_seen": len(entries),
@@ -78,22 +108,20 @@ class Control:
 
     def _tell(self, reference: str, body: dict[str, Any]) -> Reply:
         if not isinstance(body.get("status"), (str, int)):
-            raise _Mistake('Say which status, such as {"status": "5"}.')
+            raise Mistake('Say which status, such as {"status": "5"}.')
         try:
             told = self._pos.tell_status(reference, str(body["status"]), str(body.get("reason", "")))
-        except LookupError:
-            return Reply(Answer.json({"error": "The kitchen has no such order."}, 404))
+        except LookupError as error:
+            raise Mistake("The kitchen has no such order.", 404) from error
         if not told:
-            return Reply(
-                Answer.json({"error": "Nobody can be told that: no address, or no code for it."}, 409)
-            )
-        return Reply(Answer.json({"status": "on its way"}, 202))
+            raise Mistake("Nobody can be told that: no address, or no code for it.", 409)
+        return ok({"status": "on its way"}, 202)
 
     def _set_menu(self, code: str, document: dict[str, Any]) -> Reply:
         if code not in self._pos.outlets:
-            return Reply(Answer.json({"error": "There is no such outlet."}, 404))
+            raise Mistake("There is no such outlet.", 404)
         self._pos.set_menu(code, document)
-        return _ok({"items": len(document.get("items", ()))})
+        return ok({"items": len(document.get("items", ()))})
 
     def _settings(self) -> dict[str, Any]:
         pos = self._pos
@@ -112,7 +140,7 @@ class Control:
             try:
                 setters[name] = self._setter(name, value)
             except (ValueError, TypeError, AttributeError) as error:
-                raise _Mistake(f"{name}: {error}") from error
+                raise Mistake(f"{name}: {error}") from error
         for name, setter in setters.items():
             setter(wanted[name])
 
@@ -135,18 +163,4 @@ class Control:
                 return lambda status: setattr(pos, name, status)
             case "step_seconds" if type(value) in (int, float) and value >= 0:
                 return lambda seconds: setattr(pos, name, float(seconds))
-        raise _Mistake(f"{name} cannot be set to {value!r}.")
-
-
-def _ok(document: Any) -> Reply:
-    return Reply(Answer.json(document))
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise _Mistake("The body must be JSON.") from error
-    if not isinstance(document, dict):
-        raise _Mistake("The body must be a JSON object.")
-    return document
+        raise Mistake(f"{name} cannot be set to {value!r}.")

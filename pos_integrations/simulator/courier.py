@@ -1,42 +1,68 @@
-"""Courier: brings callbacks to their addresses, on time and again until they are acknowledged.
+"""Courier: brings calls to their addresses, on time and again until they are acknowledged.
 
-One heap of journeys and a bounded pool of sender threads: a thousand orders at once are a thousand small
-objects. The calls of one journey go one after another, as they were planned.
+One heap of trips and a bounded pool of sender threads: a thousand orders at once are a thousand small
+objects. The calls of one trip go one after another.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import heapq
-import http.client
 import itertools
 import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from pos_integrations.simulator.callbacks import Callback, build_callback
+from pos_integrations.simulator.calling import Call, Outcome, deliver
 from pos_integrations.simulator.journey import Journey
-from pos_integrations.simulator.ledger import Ledger, Result, Ticket
+from pos_integrations.simulator.ledger import Ledger, Ticket
 from pos_integrations.simulator.outlet import Outlet
 
 logger = logging.getLogger(__name__)
 
 
+Note = Callable[[Call, int, Outcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A call, the moment it is due, and who is told of each try, with its number."""
+
+    at: float
+    call: Call
+    note: Note
+
+
 @dataclass(slots=True)
 class Trip:
-    """The calls of one ticket that are still to be made, each with the moment it is due."""
+    """Calls that are still to be made.
 
-    ticket: Ticket
-    calls: deque[tuple[float, Callback]]
+    `ticket`: none for what is about no order. `walk`: the one it was planned for, None when a person asked
+    for it. `lane`: what is asked for there meanwhile goes behind it.
+    """
+
+    calls: deque[Due]
+    ticket: Ticket | None = None
+    walk: int | None = None
+    lane: Hashable = None
     tries: int = 0
     first_try_over: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def is_void(self) -> bool:
+        """Whether it shall not be gone on with: cancelled by the client, or someone else moves the order."""
+        if self.ticket is None:
+            return False
+        # A planned call that was tried already is brought to its end.
+        return self.ticket.cancelled or (self.walk not in (None, self.ticket.walk) and not self.tries)
+
 
 class Courier:
-    """`tries` per callback, `backoff_seconds` doubling between them up to a minute."""
+    """`tries` per call, `backoff_seconds` doubling between them up to a minute."""
 
     def __init__(
         self,
@@ -54,6 +80,7 @@ class Courier:
         self._timeout = timeout_seconds
         self._heap: list[tuple[float, int, Trip]] = []
         self._numbers = itertools.count()
+        self._lanes: dict[Hashable, Trip] = {}
         self._changed = threading.Condition()
         self._busy = 0
         self._running = False
@@ -74,6 +101,7 @@ class Courier:
         with self._changed:
             self._running = False
             self._heap.clear()
+            self._lanes.clear()
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(self._timeout + 1)
@@ -92,18 +120,19 @@ class Courier:
     def begin(self, ticket: Ticket, outlet: Outlet, journey: Journey, step_seconds: float) -> threading.Event:
         """Plan a journey that was announced. The event is set after the first try of its first call."""
         now, began = time.monotonic(), dt.datetime.now(dt.UTC)
-        calls: deque[tuple[float, Callback]] = deque()
+        calls: deque[Due] = deque()
         trips = []
+        note, walk = self._noting(ticket), ticket.walk
         for stop in journey:
             # A microsecond per stop keeps their order visible when steps take no time.
             happened_at = began + dt.timedelta(seconds=stop.happens * step_seconds, microseconds=stop.happens)
             callback = build_callback(ticket, outlet, stop.stage.value, happened_at, reason=stop.reason)
             if callback is None:
                 continue
-            due = now + stop.told * step_seconds
-            calls.append((due, callback))
-            trips += [Trip(ticket, deque([(due, callback)])) for _ in range(stop.copies - 1)]
-        trip = Trip(ticket, calls)
+            due = Due(now + stop.told * step_seconds, callback, note)
+            calls.append(due)
+            trips += [Trip(deque([due]), ticket, walk) for _ in range(stop.copies - 1)]
+        trip = Trip(calls, ticket, walk)
         if not calls:
             trip.first_try_over.set()
         self._plan(trip, *trips)
@@ -113,8 +142,32 @@ class Courier:
         return trip.first_try_over
 
     def tell(self, ticket: Ticket, callback: Callback) -> None:
-        """Make one call now."""
-        self._plan(Trip(ticket, deque([(time.monotonic(), callback)])))
+        """Make one call now, whatever else is under way."""
+        self._plan(Trip(deque([Due(time.monotonic(), callback, self._noting(ticket))]), ticket))
+
+    def queue(self, lane: Hashable, call: Call, note: Note, ticket: Ticket | None = None) -> None:
+        """Make one call as soon as those before it in its lane are over."""
+        due = Due(time.monotonic(), call, note)
+        with self._changed:
+            if trip := self._lanes.get(lane):
+                trip.calls.append(due)
+                return
+            trip = Trip(deque([due]), ticket, lane=lane)
+            if self._running:
+                self._lanes[lane] = trip
+        self._plan(trip)
+
+    def queue_callback(self, ticket: Ticket, callback: Callback) -> None:
+        """Make one call behind those that people asked for this order before."""
+        self.queue(("order", ticket.number), callback, self._noting(ticket), ticket)
+
+    def drop_void(self) -> None:
+        """Forget what is void now, instead of when it is due."""
+        with self._changed:
+            self._heap = [entry for entry in self._heap if not entry[2].is_void]
+            heapq.heapify(self._heap)
+            self._lanes = {lane: trip for lane, trip in self._lanes.items() if not trip.is_void}
+            self._changed.notify_all()
 
     def _plan(self, *trips: Trip) -> None:
         with self._changed:
@@ -122,21 +175,33 @@ class Courier:
                 return
             for trip in trips:
                 if trip.calls:
-                    heapq.heappush(self._heap, (trip.calls[0][0], next(self._numbers), trip))
+                    heapq.heappush(self._heap, (trip.calls[0].at, next(self._numbers), trip))
             self._changed.notify_all()
 
     def _work(self) -> None:
         while (trip := self._next()) is not None:
-            again_at: float | None = None
+            over, again_at = trip.is_void, None
             try:
-                again_at = self._make_call(trip)
+                if not over:
+                    again_at = self._make_call(trip)
             except Exception:
-                logger.exception("simulated POS: a callback failed in an unforeseen way")
+                logger.exception("simulated POS: a call failed in an unforeseen way")
+            trip.first_try_over.set()
             with self._changed:
-                if again_at is not None and self._running:
-                    heapq.heappush(self._heap, (again_at, next(self._numbers), trip))
+                self._go_on(trip, over, again_at)
                 self._busy -= 1
                 self._changed.notify_all()
+
+    def _go_on(self, trip: Trip, over: bool, again_at: float | None) -> None:
+        if over:
+            trip.calls.clear()
+        elif again_at is None:
+            trip.calls.popleft()
+            trip.tries = 0
+        if trip.calls and self._running:
+            heapq.heappush(self._heap, (again_at or trip.calls[0].at, next(self._numbers), trip))
+        elif trip.lane is not None:
+            self._lanes.pop(trip.lane, None)
 
     def _next(self) -> Trip | None:
         with self._changed:
@@ -149,53 +214,22 @@ class Courier:
         return None
 
     def _make_call(self, trip: Trip) -> float | None:
-        """Try the first call of the trip; returns when the trip goes on, None when it is over."""
-        if trip.ticket.cancelled:
-            trip.first_try_over.set()
-            return None
-        due, callback = trip.calls[0]
+        """Try the first call of the trip; returns when to try it again, None when it is over."""
+        due = trip.calls[0]
         trip.tries += 1
-        if callback.stage:
-            self._ledger.record_stage(trip.ticket, callback.stage)
-        result, status, error = deliver(callback, self._timeout)
-        self._ledger.record_try(
-            trip.ticket, callback.status, attempt=trip.tries, result=result, http_status=status, error=error
-        )
-        trip.first_try_over.set()
-        logger.info(
-            "callback %s of %s: %s%s",
-            callback.status,
-            trip.ticket.reference,
-            result,
-            f" ({status or error})" if result != Result.ACKNOWLEDGED else "",
-        )
-        if result != Result.ACKNOWLEDGED and trip.tries < self._tries:
-            return time.monotonic() + min(60.0, self._backoff * 2 ** (trip.tries - 1))
-        trip.calls.popleft()
-        trip.tries = 0
-        return trip.calls[0][0] if trip.calls else None
+        if trip.ticket and isinstance(due.call, Callback) and due.call.stage:
+            self._ledger.record_stage(trip.ticket, due.call.stage)
+        outcome = deliver(due.call, self._timeout)
+        due.note(due.call, trip.tries, outcome)
+        if outcome.is_success or trip.tries >= self._tries:
+            return None
+        return time.monotonic() + min(60.0, self._backoff * 2 ** (trip.tries - 1))
 
+    def _noting(self, ticket: Ticket) -> Note:
+        def note(call: Call, attempt: int, outcome: Outcome) -> None:
+            status = call.status if isinstance(call, Callback) else ""
+            self._ledger.record_try(ticket, status, attempt=attempt, outcome=outcome)
+            why = "" if outcome.is_success else f" ({outcome.http_status or outcome.error})"
+            logger.info("callback %s of %s: %s%s", status, ticket.reference, outcome.result, why)
 
-def deliver(callback: Callback, timeout: float) -> tuple[str, int | None, str]:
-    """Make the call: its result, the HTTP status if there was one, the error if not.
-
-    No connection is `refused`, for nothing was sent; a broken one is `unclear`. Redirects are not followed.
-    """
-    sent = False
-    connection: http.client.HTTPConnection | None = None
-    try:
-        parts = urlsplit(callback.url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection = kind(parts.hostname or "", parts.port, timeout=timeout)
-        connection.connect()
-        sent = True
-        headers = {"Content-Type": "application/json", "Connection": "close", **callback.headers}
-        connection.request("POST", target, callback.body, headers)
-        status = connection.getresponse().status
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        return (Result.UNCLEAR if sent else Result.REFUSED), None, type(error).__name__
-    finally:
-        if connection:
-            connection.close()
-    return (Result.ACKNOWLEDGED if 200 <= status < 300 else Result.REFUSED), status, ""
+        return note

@@ -31,6 +31,12 @@ def usual_journey(facts: OrderFacts) -> Journey:
     return tuple(Stop(stage, step, step) for step, stage in enumerate(stages, 1))
 
 
+def remaining_journey(facts: OrderFacts, stage: Stage | None) -> Journey:
+    """What is left of the usual journey for an order that stands at a stage."""
+    left = [stop for stop in usual_journey(facts) if stop.stage.is_after(stage)]
+    return tuple(replace(stop, happens=step, told=step) for step, stop in enumerate(left, 1))
+
+
 def told_twice(journey: Journey) -> Journey:
     """Every callback comes twice at the same moment."""
     return tuple(replace(stop, copies=2) for stop in journey)

@@ -10,14 +10,18 @@ import datetime as dt
 import hashlib
 import json
 import threading
-from collections import Counter
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pos_integrations.simulator.calling import Outcome
 from pos_integrations.simulator.journal import Journal, read_journal
-from pos_integrations.simulator.order import Decision, OrderFacts, Stage
+from pos_integrations.simulator.order import Decision, OrderFacts, Stage, Typed
 from pos_integrations.simulator.outlet import CREDENTIAL_NAMES
+
+# What is kept at hand for people who look; a file holds all of it.
+RECENT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,11 @@ class Entry:
 
 @dataclass(slots=True)
 class Ticket:
-    """One order that the kitchen has. `times_seen`: save_order calls for it, this one included."""
+    """One order that the kitchen has. `times_seen`: save_order calls for it, this one included.
+
+    `remark`: what the POS left out of it. `by_hand`: a person moves it. `walk` counts who moved it before:
+    calls that were planned for an earlier walk are void.
+    """
 
     number: int
     at: str
@@ -61,6 +69,24 @@ class Ticket:
     stage: Stage | None = None
     cancelled: bool = False  # by the client; the kitchen's own cancelling is a stage
     times_seen: int = 1
+    remark: str = ""
+    reason: str = ""  # why it was rejected or cancelled
+    typed: Typed = Typed()
+    rider: dict[str, str] = field(default_factory=dict)
+    last_try: dict[str, Any] = field(default_factory=dict)
+    by_hand: bool = False
+    walk: int = 0
+    body_json: bytes = field(default=b"null", repr=False)
+
+    @property
+    def body(self) -> Any:
+        """The order as it came, without its credentials."""
+        return json.loads(self.body_json)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the kitchen still has something to do for it."""
+        return not self.cancelled and not (self.stage and self.stage.is_last)
 
     @property
     def reference(self) -> str:
@@ -81,14 +107,6 @@ class Ticket:
         }
 
 
-class Result:
-    """How one try of a callback ended: nobody knows after `UNCLEAR`."""
-
-    ACKNOWLEDGED = "acknowledged"
-    REFUSED = "refused"
-    UNCLEAR = "unclear"
-
-
 class Ledger:
     """Thread-safe. `path` None keeps everything in memory only."""
 
@@ -100,6 +118,9 @@ class Ledger:
         self._seen: Counter[tuple[str, str]] = Counter()
         self._tries: list[dict[str, Any]] = []
         self._counts: Counter[str] = Counter()
+        self._dashboard: list[dict[str, Any]] = []
+        self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
+        self._happened = 0
         self._journal: Journal | None = None
         if path is not None:
             for record in read_journal(Path(path)):
@@ -128,7 +149,7 @@ class Ledger:
         with self._lock:
             known = self._by_key.get(facts.key)
             if decision is Decision.ACCEPTED and known and dedupes:
-                decision, why = Decision.DUPLICATE, why or "the kitchen has it already"
+                decision, why = Decision.DUPLICATE, "the kitchen has it already"
             number = len(self._tickets) + 1
             self._apply(
                 record := {
@@ -167,9 +188,34 @@ class Ledger:
         if stage.is_after(ticket.stage):
             self._record({"kind": "stage", "at": _now(), "number": ticket.number, "stage": stage.value})
 
-    def record_try(
-        self, ticket: Ticket, status: str, *, attempt: int, result: str, http_status: int | None, error: str
-    ) -> None:
+    def record_act(self, ticket: Ticket, act: str, stage: Stage, typed: Typed, reason: str) -> None:
+        """A person moved it on."""
+        self._record(
+            {
+                "kind": "act",
+                "at": _now(),
+                "reference": ticket.reference,
+                "number": ticket.number,
+                "act": act,
+                "stage": stage.value,
+                "typed": asdict(typed),
+                "reason": reason,
+            }
+        )
+
+    def record_rider(self, ticket: Ticket, status: str, name: str, phone: str) -> None:
+        """The client told where its rider is."""
+        self._record(
+            {
+                "kind": "rider",
+                "at": _now(),
+                "reference": ticket.reference,
+                "number": ticket.number,
+                "rider": {"status": status, "name": name, "phone": phone},
+            }
+        )
+
+    def record_try(self, ticket: Ticket, status: str, *, attempt: int, outcome: Outcome) -> None:
         """One try of one callback and how it ended."""
         self._record(
             {
@@ -179,9 +225,28 @@ class Ledger:
                 "number": ticket.number,
                 "status": status,
                 "attempt": attempt,
-                "result": result,
-                "http_status": http_status,
-                "error": error,
+                "result": outcome.result,
+                "http_status": outcome.http_status,
+                "error": outcome.error,
+            }
+        )
+
+    def record_dashboard(
+        self, outlet_code: str, call: str, about: str, *, attempt: int, outcome: Outcome, note: str = ""
+    ) -> None:
+        """One try of one call that is configured in the dashboard. `note`: what the dashboard then shows."""
+        self._record(
+            {
+                "kind": "dashboard",
+                "at": _now(),
+                "restID": outlet_code,
+                "call": call,
+                "about": about,
+                "attempt": attempt,
+                "result": outcome.result,
+                "http_status": outcome.http_status,
+                "error": outcome.error,
+                "note": note,
             }
         )
 
@@ -223,6 +288,16 @@ class Ledger:
         with self._lock:
             return [t for t in self._tries if reference is None or t["reference"] == reference]
 
+    def dashboard_calls(self, outlet_code: str | None = None) -> list[dict[str, Any]]:
+        """Every try of every call that is configured in the dashboard, or those of one outlet."""
+        with self._lock:
+            return [c for c in self._dashboard if outlet_code is None or c["restID"] == outlet_code]
+
+    def recent(self) -> list[dict[str, Any]]:
+        """The last things that happened, newest first, numbered, without the bodies of orders."""
+        with self._lock:
+            return list(reversed(self._recent))
+
     def counts(self) -> dict[str, int]:
         """How many of each decision, ticket, callback result; every name is there, if only with 0."""
         with self._lock:
@@ -252,13 +327,26 @@ class Ledger:
             case "order":
                 self._apply_order(record)
             case "cancel":
-                self._tickets[record["number"] - 1].cancelled = True
+                ticket = self._tickets[record["number"] - 1]
+                ticket.cancelled, ticket.reason = True, record["reason"]
                 self._counts["cancelled"] += 1
             case "stage":
                 self._tickets[record["number"] - 1].stage = Stage(record["stage"])
+            case "act":
+                ticket = self._tickets[record["number"] - 1]
+                ticket.stage, ticket.reason = Stage(record["stage"]), record["reason"]
+                ticket.typed, ticket.by_hand = Typed(**record["typed"]), True
+                ticket.walk += 1
+            case "rider":
+                self._tickets[record["number"] - 1].rider = record["rider"]
             case "callback":
                 self._tries.append(record)
+                self._tickets[record["number"] - 1].last_try = record
                 self._counts[f"callbacks_{record['result']}"] += 1
+            case "dashboard":
+                self._dashboard.append(record)
+        self._happened += 1
+        self._recent.append({"id": self._happened, **{k: v for k, v in record.items() if k != "body"}})
 
     def _apply_order(self, record: dict[str, Any]) -> None:
         facts, decision = OrderFacts.of(record["body"]), Decision(record["decision"])
@@ -276,7 +364,14 @@ class Ledger:
             )
         )
         if decision is Decision.ACCEPTED:
-            ticket = Ticket(len(self._tickets) + 1, record["at"], facts, record["pos_order_id"])
+            ticket = Ticket(
+                len(self._tickets) + 1,
+                record["at"],
+                facts,
+                record["pos_order_id"],
+                remark=record["why"],
+                body_json=self._entries[-1].body_json,
+            )
             self._tickets.append(ticket)
             self._by_key.setdefault(facts.key, []).append(ticket)
         for ticket in self._by_key.get(facts.key, ()):

@@ -32,6 +32,11 @@ class Stage(StrEnum):
     CANCELLED = "CANCELLED"
     REJECTED = "REJECTED"
 
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing can follow."""
+        return self in (Stage.DELIVERED, Stage.CANCELLED, Stage.REJECTED)
+
     def is_after(self, other: Stage | None) -> bool:
         """Whether this comes later in the life of an order."""
         order = list(Stage)
@@ -77,11 +82,27 @@ class OrderFacts:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What a person at the terminal typed for one order; callbacks carry it."""
+
+    prep_minutes: int | None = None
+    delivery_minutes: str = ""
+    rider_name: str = ""
+    rider_phone: str = ""
+    modified: bool = False
+
+
 def part(document: Any, *names: str) -> Mapping[str, Any]:
     """The object at that path in `document`, or an empty one."""
     for name in names:
         document = document.get(name) if isinstance(document, Mapping) else None
     return document if isinstance(document, Mapping) else {}
+
+
+def objects(value: Any) -> list[Mapping[str, Any]]:
+    """The objects in a list, and nothing when it is none."""
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 
 def text(value: Any) -> str:

@@ -10,12 +10,11 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from pos_integrations.simulator.order import Decision, OrderFacts, part, text
 from pos_integrations.simulator.outlet import Outlet
-
-TIMEZONE = ZoneInfo("Asia/Kolkata")
+from pos_integrations.simulator.slip import remarks_on
+from pos_integrations.simulator.switches import TIMEZONE
 
 Document = dict[str, Any]
 
@@ -136,7 +135,7 @@ def judge_order(body: Any, outlets: Mapping[str, Outlet], now: dt.datetime) -> J
             return Judgement(Decision.DROPPED, facts, f"{block} is a bare list")
     if outlet is None:
         return Judgement(Decision.DROPPED, facts, "restID is no mapping code of an outlet here")
-    return Judgement(Decision.ACCEPTED, facts)
+    return Judgement(Decision.ACCEPTED, facts, "; ".join(remarks_on(body, outlet.item_ids, now)))
 
 
 def may_call(given: Mapping[str, Any], outlet: Outlet | None, outlets: Mapping[str, Outlet]) -> bool:

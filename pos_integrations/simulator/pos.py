@@ -13,10 +13,12 @@ from pos_integrations.simulator import petpooja
 from pos_integrations.simulator.behaviours import Plan
 from pos_integrations.simulator.callbacks import build_callback
 from pos_integrations.simulator.courier import Courier
+from pos_integrations.simulator.dashboard import Dashboard
 from pos_integrations.simulator.journey import usual_journey
+from pos_integrations.simulator.kitchen import Kitchen
 from pos_integrations.simulator.ledger import Ledger, Ticket
 from pos_integrations.simulator.misbehaviour import Misbehaviour
-from pos_integrations.simulator.order import Decision, Stage, text
+from pos_integrations.simulator.order import Decision, Stage, Typed, part, text
 from pos_integrations.simulator.outlet import CREDENTIAL_NAMES, Outlet, sample_outlets
 from pos_integrations.simulator.routes import Routes
 from pos_integrations.simulator.server import HttpServer
@@ -86,6 +88,8 @@ class SimulatedPos:
             backoff_seconds=callback_backoff_seconds,
             timeout_seconds=callback_timeout_seconds,
         )
+        self._kitchen = Kitchen(self.outlets, self._courier, self.ledger)
+        self._dashboard = Dashboard(self.outlets, self._courier, self.ledger, callback_timeout_seconds)
         self._server: HttpServer | None = None
 
     # --- life ---
@@ -125,6 +129,11 @@ class SimulatedPos:
     def control_url(self) -> str:
         """Where `/ledger`, `/orders/...` and `/behaviour` are."""
         return f"http://{self.host}:{self.port}/_sim"
+
+    @property
+    def terminal_url(self) -> str:
+        """The page at which a person is the restaurant."""
+        return f"{self.control_url.removesuffix('_sim')}"
 
     @property
     def seed(self) -> int:
@@ -179,6 +188,48 @@ class SimulatedPos:
         self._courier.tell(ticket, callback)
         return True
 
+    # --- what a person at the terminal does ---
+
+    def act(self, number: int, act: str, typed: Typed | None = None, reason: str = "") -> bool:
+        """Accept, reject, ready, dispatch, deliver or cancel the ticket of that number.
+
+        False when nobody can be told. LookupError when there is no such ticket or act, `kitchen.NotNow` when
+        the act makes no sense now.
+        """
+        ticket = next((one for one in self.ledger.tickets() if one.number == number), None)
+        if ticket is None or ticket.facts.outlet_code not in self.outlets:
+            raise LookupError(f"The kitchen has no ticket {number}.")
+        return self._kitchen.act(ticket, act, typed, reason)
+
+    def set_manual(self, code: str, manual: bool) -> None:
+        """Let a person move an outlet's orders, or the clock again. KeyError when there is no such outlet."""
+        self._kitchen.set_manual(self.outlets[code], manual, self.ledger.tickets(), self.step_seconds)
+
+    def push_menu(self, code: str) -> bool:
+        """Press Menu Trigger: send the whole menu to the dashboard's address; False when there is none.
+
+        KeyError when there is no such outlet, ValueError when it has no menu.
+        """
+        return self._dashboard.push_menu(code)
+
+    def switch_stock(
+        self, code: str, ids: Iterable[str], in_stock: bool, *, addons: bool = False, until: str | None = None
+    ) -> bool:
+        """Switch items and variations (their own ids), or add-ons, and tell; False when nobody is told.
+
+        `until`: "endofday", "YYYY-MM-DD HH:MM" as the restaurant's clock shows it, or None for ever.
+        ValueError when it is none of these, KeyError when there is no such outlet.
+        """
+        return self._dashboard.switch_stock(code, ids, in_stock, addons=addons, until=until)
+
+    def switch_store(self, code: str, is_open: bool, turn_on_time: str = "", reason: str = "") -> bool:
+        """Open or close the store and tell; False when nobody is told. `turn_on_time`: with seconds."""
+        return self._dashboard.switch_store(code, is_open, turn_on_time, reason)
+
+    def ask_store_status(self, code: str) -> dict[str, Any]:
+        """What the other side says of the store, asked now. `dashboard.NoAnswer` when it says nothing."""
+        return self._dashboard.ask_store_status(code)
+
     # --- what PetPooja does ---
 
     def fetch_menu(self, request: Request, body: Any) -> Reply:
@@ -227,13 +278,18 @@ class SimulatedPos:
         return reply
 
     def _begin(self, ticket: Ticket, plan: Plan, reply: Reply) -> None:
+        if self.outlets[ticket.facts.outlet_code].manual:
+            ticket.by_hand = True
+            return
         journey = usual_journey(ticket.facts)
         for detour in plan.detours:
             journey = detour(journey)
         outlet = self.outlets[ticket.facts.outlet_code]
 
         def begin() -> None:
-            first_try_over = self._courier.begin(ticket, outlet, journey, self.step_seconds)
+            # Someone may have taken it over while it was being answered.
+            left = () if ticket.by_hand else journey
+            first_try_over = self._courier.begin(ticket, outlet, left, self.step_seconds)
             if plan.callbacks_first:
                 first_try_over.wait(10)
 
@@ -265,8 +321,13 @@ class SimulatedPos:
         reference, status = text(body.get("order_id")), text(body.get("status"))
         if not petpooja.may_call(body, self.outlets.get(text(body.get("outlet_id"))), self.outlets):
             return self._failure(petpooja.INVALID_CREDENTIALS, plan, "wrong credentials")
-        if status not in petpooja.RIDER_STATUSES or not self.ledger.tickets_of(reference):
+        tickets = self.ledger.tickets_of(reference)
+        if status not in petpooja.RIDER_STATUSES or not tickets:
             return self._failure(petpooja.RIDER_REFUSED, plan, f"{reference}: unknown order or status")
+        rider = part(body, "rider_data")
+        self.ledger.record_rider(
+            tickets[-1], status, text(rider.get("rider_name")), text(rider.get("rider_phone_number"))
+        )
         return _planned(Answer.json(petpooja.RIDER_SAVED), plan, f"{reference} {status}")
 
     def _failure(self, document: petpooja.Document, plan: Plan, remark: str) -> Reply:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pos_integrations.simulator.control import Control
+from pos_integrations.simulator.pages import page
 from pos_integrations.simulator.wire import Answer, Reply, Request
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Routes:
         """Answer one request."""
         if request.path.startswith("/_sim/"):
             return self._control(request)
+        if request.method == "GET" and (answer := page(request.path)):
+            return Reply(answer)
         path = request.path
         if not path.startswith(f"{self._base}/"):
             # The gateway minds the case of its stage: /v1/ is forbidden, not unknown.

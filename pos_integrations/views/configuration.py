@@ -22,13 +22,21 @@ from pos_integrations.serializers import (
 )
 
 
+def visible_restaurant(view: APIView, request: Request, restaurant_id: int) -> Restaurant:
+    """The restaurant, if the caller sees it; a foreign one is as missing as none."""
+    restaurant = Restaurant.objects.filter(pk=restaurant_id).first()
+    if restaurant is None:
+        raise NotFound
+    view.check_object_permissions(request, restaurant)
+    return restaurant
+
+
 def visible_integration(
     view: APIView, request: Request, restaurant_id: int, provider_name: str | None = None
 ) -> RestaurantPosIntegration:
-    """The integration, if the caller sees its restaurant; a foreign one is as missing as none."""
-    integration = configuration.integration_of(restaurant_id, provider_name)
-    view.check_object_permissions(request, integration)
-    return integration
+    """The integration of a restaurant that the caller sees."""
+    visible_restaurant(view, request, restaurant_id)
+    return configuration.integration_of(restaurant_id, provider_name)
 
 
 def _output(integration: RestaurantPosIntegration) -> dict[str, object]:
@@ -68,10 +76,7 @@ class IntegrationView(APIView):
     @extend_schema(request=IntegrationInput, responses={200: IntegrationOutput, 201: IntegrationOutput})
     def post(self, request: Request, restaurant_id: int) -> Response:
         """201 when it is new. Errors name the field and its rule; then nothing is saved."""
-        restaurant = Restaurant.objects.filter(pk=restaurant_id).first()
-        if restaurant is None:
-            raise NotFound("There is no such restaurant, or not for you.")
-        self.check_object_permissions(request, restaurant)
+        restaurant = visible_restaurant(self, request, restaurant_id)
         given = IntegrationInput(data=request.data)
         given.is_valid(raise_exception=True)
         integration, created = configuration.save_integration(restaurant=restaurant, **given.validated_data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -68,7 +69,9 @@ class Command(BaseCommand):
 
     def _welcome(self, base_url: str, pos_url: str, restaurant_id: int, items: int) -> None:
         password = demo.admin_password()
-        var = settings.VAR_DIR.relative_to(settings.BASE_DIR)
+        var: Path = settings.VAR_DIR
+        if var.is_relative_to(settings.BASE_DIR):
+            var = var.relative_to(settings.BASE_DIR)
         self._say(
             f"""
 ding is up.
@@ -82,6 +85,7 @@ ding is up.
         )
 
     def _show_order(self, base_url: str, key: str, restaurant_id: int) -> None:
+        self._say("")
         try:
             call_command("demo", base_url=base_url, key=key, restaurant=restaurant_id, stdout=self.stdout)
         except CommandError as error:

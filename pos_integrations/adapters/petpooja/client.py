@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pos_integrations.adapters.petpooja import schema
+from pos_integrations.adapters.petpooja.schema import incoming, outgoing
 from pos_integrations.adapters.petpooja.values import one_line
 from pos_integrations.errors import (
     ConfigurationError,
@@ -57,7 +57,7 @@ def fetch_menu(account: Account, http: PosHttp) -> bytes:
     return answer.body
 
 
-def save_order(body: schema.SaveOrder, account: Account, http: PosHttp) -> schema.Reply:
+def save_order(body: outgoing.SaveOrder, account: Account, http: PosHttp) -> incoming.Reply:
     """Bring an order to PetPooja. Raises any `PosError`.
 
     Success means that their server took it, not that the kitchen has it. `orderID` in the answer is
@@ -68,7 +68,7 @@ def save_order(body: schema.SaveOrder, account: Account, http: PosHttp) -> schem
     return _accepted(http.post(_address(account, "save_order"), payload=body), account)
 
 
-def update_order_status(body: schema.UpdateOrderStatus, account: Account, http: PosHttp) -> schema.Reply:
+def update_order_status(body: outgoing.UpdateOrderStatus, account: Account, http: PosHttp) -> incoming.Reply:
     """Cancel an order; they know no other status from our side. Raises any `PosError`.
 
     Neither the restaurant nor the order is checked by them: success proves the credentials alone.
@@ -78,7 +78,17 @@ def update_order_status(body: schema.UpdateOrderStatus, account: Account, http: 
     return _accepted(http.post(_address(account, "update_order_status"), payload=body), account)
 
 
-def credentials(account: Account) -> schema.Credentials:
+def rider_status_update(body: outgoing.RiderStatusUpdate, account: Account, http: PosHttp) -> None:
+    """Tell how far a rider is who is not the restaurant's own. Raises any `PosError`.
+
+    Source: PetPooja online ordering API v2.1.0 reference, rider status update: written as if they called us,
+    with their own address in it.
+    """
+    answer = http.post(_address(account, "rider_status_update"), payload=body)
+    _accepted(answer, account, incoming.RiderReply)
+
+
+def credentials(account: Account) -> outgoing.Credentials:
     """The three members that go into a body.
 
     Raises:
@@ -99,10 +109,12 @@ def credentials(account: Account) -> schema.Credentials:
     }
 
 
-def refusal(reply: schema.Reply, status: int = 200, *, secrets: tuple[str, ...] = ()) -> PosError:
+def refusal(reply: incoming.Reply, status: int = 200, *, secrets: tuple[str, ...] = ()) -> PosError:
     """The error for an answer whose body says no, in PetPooja's words."""
     words = _words(reply, secrets)
     message, code = reply.message.lower(), _masked(reply.errorCode, secrets)[:40]
+    if isinstance(reply, incoming.RiderReply):
+        code = code or _masked(reply.code, secrets)[:40]
     if status in (401, 403) or code.startswith("GN_") or message.startswith(_BAD_CREDENTIALS):
         return ConfigurationError(f"PetPooja refused the credentials: {words}", code=code)
     if code.startswith("MS_"):
@@ -126,12 +138,14 @@ def refusal(reply: schema.Reply, status: int = 200, *, secrets: tuple[str, ...] 
     return PermanentError(words, code=code)
 
 
-def _accepted(answer: Answer, account: Account) -> schema.Reply:
+def _accepted(
+    answer: Answer, account: Account, model: type[incoming.Reply] = incoming.Reply
+) -> incoming.Reply:
     secrets = tuple(str(account.config.get(name) or "") for name in CREDENTIALS)
     try:
-        reply = schema.Reply.model_validate(answer.json())
+        reply = model.model_validate(answer.json())
     except OutcomeUnknown:
-        reply = schema.Reply()
+        reply = model()
     if reply.success:
         return reply
     if answer.status == 429 or (answer.status == 503 and "retry-after" in answer.headers):
@@ -169,7 +183,7 @@ def _address(account: Account, call: str) -> str:
     return f"{base}/{call}"
 
 
-def _words(reply: schema.Reply, secrets: tuple[str, ...]) -> str:
+def _words(reply: incoming.Reply, secrets: tuple[str, ...]) -> str:
     parts = [one_line(reply.message) or "No reason given."]
     parts += _complaints(reply.validation_errors)
     if reply.errorCode:

@@ -15,8 +15,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from menus.snapshot import AmountKind, Liability, OrderType
 from orders.snapshot import AddOnLine, ChargeLine, OrderLine, OrderSnapshot, TaxLine
-from pos_integrations.adapters.petpooja import schema
 from pos_integrations.adapters.petpooja.client import credentials
+from pos_integrations.adapters.petpooja.schema import outgoing as schema
 from pos_integrations.adapters.petpooja.values import one_line
 from pos_integrations.messages import Account
 
@@ -93,6 +93,10 @@ def _order(order: OrderSnapshot, account: Account, callback_url: str) -> schema.
     wanted = order.scheduled_for.astimezone(account.timezone) if order.scheduled_for else placed
     # `enable_delivery` says who delivers, not whether: 1 prints "Self delivery" on the receipt.
     own_rider = order.order_type is OrderType.DELIVERY and bool(account.config.get("self_delivery"))
+    # A marketplace owes the tax on both charges, as in PetPooja's own example, whoever delivers.
+    marketplace = bool(account.config.get("marketplace"))
+    packing_liable = Liability.VENDOR if marketplace else Liability.RESTAURANT
+    delivery_liable = Liability.RESTAURANT if own_rider and not marketplace else Liability.VENDOR
     payment = PAYMENT_TYPES.get(order.payment_type.strip().upper(), "OTHER")
     details: schema.OrderDetails = {
         "orderID": order.reference,
@@ -103,11 +107,11 @@ def _order(order: OrderSnapshot, account: Account, callback_url: str) -> schema.
         "delivery_charges": _or_nought(order.delivery.amount),
         "dc_tax_percentage": _rate_of(order.delivery),
         "dc_tax_amount": _or_nought(order.delivery.tax_total),
-        "dc_gst_details": _gst(order.delivery, Liability.RESTAURANT if own_rider else Liability.VENDOR),
+        "dc_gst_details": _gst(order.delivery, delivery_liable),
         "packing_charges": _or_nought(order.packing.amount),
         "pc_tax_percentage": _rate_of(order.packing),
         "pc_tax_amount": _or_nought(order.packing.tax_total),
-        "pc_gst_details": _gst(order.packing, Liability.RESTAURANT),
+        "pc_gst_details": _gst(order.packing, packing_liable),
         "order_type": ORDER_TYPES[order.order_type],
         "ondc_bap": "",
         "advanced_order": "Y" if order.scheduled_for else "N",
@@ -119,7 +123,7 @@ def _order(order: OrderSnapshot, account: Account, callback_url: str) -> schema.
         "discount_total": _or_nought(order.discount_total),
         "tax_total": _or_nought(_tax_total(order)),
         "discount_type": "F",
-        "total": _amount(_due_to_restaurant(order, own_rider=own_rider)),
+        "total": _amount(_due_to_restaurant(order, own_rider=own_rider, marketplace=marketplace)),
         "description": one_line(order.notes),
         "created_on": _local(placed),
         "enable_delivery": int(own_rider),
@@ -134,13 +138,17 @@ def _order(order: OrderSnapshot, account: Account, callback_url: str) -> schema.
     return details
 
 
-def _due_to_restaurant(order: OrderSnapshot, *, own_rider: bool) -> Decimal:
+def _due_to_restaurant(order: OrderSnapshot, *, own_rider: bool, marketplace: bool) -> Decimal:
     """What the guest pays, less what goes to others.
 
-    That is the delivery of a third-party rider with its tax, and the tax on top of lines for which the
-    marketplace is liable.
+    That is the delivery of a third-party rider with its tax, and all tax on top for which the marketplace is
+    liable.
     """
-    to_others = ZERO if own_rider else order.delivery.amount + order.delivery.tax_total
+    to_others = ZERO if own_rider else order.delivery.amount
+    if marketplace or not own_rider:
+        to_others += order.delivery.tax_total
+    if marketplace:
+        to_others += order.packing.tax_total
     for line in order.lines:
         if line.liability is Liability.VENDOR:
             to_others += sum((tax.amount for tax in line.taxes if not _is_inside(tax, line)), ZERO)

@@ -59,7 +59,12 @@ def _text(value: Any) -> str:
     return str(int(number)) if number == number.to_integral_value() else format(number, "f")
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def texts(value: Any) -> tuple[str, ...]:
+    """A list of theirs, in any of its spellings, as texts; each once, none empty.
+
+    Raises:
+        ValueError: something in it is not text.
+    """
     if isinstance(value, str):
         value = value.split(",")
     elif isinstance(value, dict):
@@ -89,7 +94,7 @@ def _optional_id(value: Any) -> str:
 
 
 def _ids(value: Any) -> tuple[str, ...]:
-    return tuple(_short(text, MAX_ID) for text in _texts(value))
+    return tuple(_short(text, MAX_ID) for text in texts(value))
 
 
 def _name(value: Any) -> str:
@@ -219,6 +224,17 @@ def hoped_text(value: Any) -> str:
         return ""
 
 
+def word(value: Any) -> str:
+    """`true` → "true"; `"In Stock"`, `"in_stock"` → "instock"; "" for what is no text."""
+    text = str(value).lower() if isinstance(value, bool) else hoped_text(value).lower()
+    return text.replace(" ", "").replace("_", "").replace("-", "")
+
+
+def _rider_flag(value: Any) -> bool | None:
+    # Here, and nowhere else, success is told by a word.
+    return {"success": True, "failed": False}.get(word(value), _hoped_flag(value))
+
+
 def _hoped_flag(value: Any) -> bool | None:
     try:
         return None if is_blank(value) else _flag(False)(value)
@@ -268,7 +284,7 @@ def why(error: Any) -> str:
 
 
 Text = Annotated[str, PlainValidator(_long_text)]
-Texts = Annotated[tuple[str, ...], PlainValidator(_texts)]
+Texts = Annotated[tuple[str, ...], PlainValidator(texts)]
 Id = Annotated[str, PlainValidator(read_id)]
 OptionalId = Annotated[str, PlainValidator(_optional_id)]
 Ids = Annotated[tuple[str, ...], PlainValidator(_ids)]
@@ -281,6 +297,7 @@ Rate = Annotated[Decimal, PlainValidator(_rate)]
 Whole = Annotated[int | None, PlainValidator(_whole)]
 Minutes = Annotated[int | None, PlainValidator(_minutes)]
 HopedFlag = Annotated[bool | None, PlainValidator(_hoped_flag)]
+RiderFlag = Annotated[bool | None, PlainValidator(_rider_flag)]
 HopedText = Annotated[str, PlainValidator(hoped_text)]
 HopedMinutes = Annotated[int | None, PlainValidator(_hoped_minutes)]
 On = Annotated[bool, PlainValidator(_flag(True))]

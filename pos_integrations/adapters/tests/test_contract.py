@@ -1,8 +1,8 @@
 """What every adapter must hold to, run over the registry.
 
 An adapter takes part by its `fixtures/`: bare bodies named `<topic>__<case>.json` (what the POS sends to a
-topic) and `<call>__<case>.json` (what it answers to `save_order`, `cancel_order`, `fetch_menu`). A case
-named `refused_…`, `malformed_…` or `unsupported_…` must end in that error. `account.json` holds the account
+topic) and `<call>__<case>.json` (what it answers to `save_order`, `cancel_order`, `update_rider`,
+`fetch_menu`). A case named `refused_…`, `malformed_…` or `unsupported_…` must end in that error. `account.json` holds the account
 they belong to, and names one fixture with a secret and the headers with which it is signed.
 """
 
@@ -21,7 +21,7 @@ import responses
 
 from menus.snapshot import MenuSnapshot, OrderType
 from orders.snapshot import ChargeLine, Customer, OrderLine, OrderSnapshot
-from pos_integrations.adapters.base import PosAdapter, TopicAuth, TopicKind
+from pos_integrations.adapters.base import FieldType, PosAdapter, TopicAuth, TopicKind
 from pos_integrations.adapters.registry import ADAPTERS
 from pos_integrations.errors import (
     ConfigurationError,
@@ -36,9 +36,17 @@ from pos_integrations.errors import (
     WebhookError,
 )
 from pos_integrations.http import PosHttp
-from pos_integrations.messages import Account, Finding, Outcome, PushResult, WebhookRequest
+from pos_integrations.messages import (
+    Account,
+    Finding,
+    Outcome,
+    PushResult,
+    RiderStatus,
+    RiderUpdate,
+    WebhookRequest,
+)
 
-CALLS = ("save_order", "cancel_order", "fetch_menu")
+CALLS = ("save_order", "cancel_order", "update_rider", "fetch_menu")
 ANYWHERE = re.compile(r"https?://.*")
 ORDER = OrderSnapshot(
     reference="WEB-1001",
@@ -54,6 +62,8 @@ ORDER = OrderSnapshot(
     tax_total=Decimal("0.00"),
     total=Decimal("40.00"),
 )
+
+RIDER = RiderUpdate(RiderStatus.ASSIGNED, "Test Rider", "9000000003")
 
 
 def folder(adapter: PosAdapter) -> Path:
@@ -77,6 +87,8 @@ def call(name: str, adapter: PosAdapter, http: PosHttp) -> Any:
         return adapter.save_order(ORDER, account, http, callback_url="https://ding.example.com/callback")
     if name == "cancel_order":
         return adapter.cancel_order(ORDER, "Changed my mind", account, http)
+    if name == "update_rider":
+        return adapter.update_rider(ORDER, RIDER, account, http)
     return adapter.fetch_menu(account, http)
 
 
@@ -133,6 +145,16 @@ def test_its_configuration_explains_itself(adapter):
         assert field.label, field.name
         assert field.help, field.name
         assert not (field.secret and field.default), f"{field.name}: a secret has no default"
+        is_choice = field.type is FieldType.CHOICE
+        assert bool(field.choices) is is_choice, field.name
+        assert not is_choice or field.default in (None, *field.choices), field.name
+
+
+@each_adapter
+def test_what_is_not_configured_yet_is_not_called_wrong(adapter):
+    given = setup_of(adapter)
+    assert adapter.check_configuration("", "", {}) == {}
+    assert adapter.check_configuration(given["external_id"], given["base_url"], given["config"]) == {}
 
 
 @each_adapter
@@ -140,6 +162,7 @@ def test_its_topics_have_different_names(adapter):
     names = [topic.name for topic in adapter.topics]
     assert len(names) == len(set(names))
     assert all(adapter.topic(name) for name in names)
+    assert all(topic.max_bytes > 0 for topic in adapter.topics)
     assert adapter.topic("no-such-topic") is None
 
 
@@ -162,7 +185,8 @@ def test_every_webhook_fixture_parses_or_is_declared(adapter: PosAdapter, path: 
         with pytest.raises(declared):
             adapter.parse(request, account)
         return
-    assert adapter.parse(request, account)
+    is_event = adapter.topic(topic).kind is TopicKind.EVENT
+    assert bool(adapter.parse(request, account)) is is_event
     assert adapter.account_ref(request) == account.external_id
 
 

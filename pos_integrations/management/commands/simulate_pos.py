@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -60,6 +61,16 @@ class Command(BaseCommand):
             help="what /order-status is added to",
         )
         add("--webhook-secret", default=env("SIMULATED_POS_WEBHOOK_SECRET", DEMO_WEBHOOK_SECRET))
+        add("--manual", action="store_true", help="nothing moves by itself: orders wait for you at the page")
+        add(
+            "--dashboard-url",
+            action="append",
+            metavar="[CODE=]URL",
+            help="what /menu, /stock, /store-status-get and /store-status-update are added to, repeatable",
+        )
+        add(
+            "--dashboard-token", action="append", metavar="[CODE=]TOKEN", help="comes last in these addresses"
+        )
         add("--step-seconds", type=float, default=2.0, help="between two stages of an order (%(default)s)")
         add(
             "--misbehave",
@@ -102,12 +113,14 @@ class Command(BaseCommand):
     def _greet(self, pos: SimulatedPos, options: dict[str, Any]) -> None:
         demo = options["app_key"] == DEMO_CREDENTIALS.app_key
         rates = ", ".join(f"{name} {rate:g}" for name, rate in pos.misbehaviour.rates.items())
+        pace = "when you press a button" if options["manual"] else f"{pos.step_seconds:g} s between stages"
         for line in (
             f"Simulated POS at {pos.base_url or pos.control_url}",
             f"  outlets      {', '.join(pos.outlets)}",
             f"  credentials  {'the demo ones' if demo else 'as given'}",
-            f"  callbacks    {options['callbacks']}, {pos.step_seconds:g} s between stages",
+            f"  callbacks    {options['callbacks']}, {pace}",
             f"  misbehaves   {rates or 'only where a note says sim:<name>'}, seed {pos.seed}",
+            f"  terminal     {pos.terminal_url}",
             f"  watch        {pos.control_url}/ledger",
             f"  steer        POST {pos.control_url}/behaviour",
             "Ctrl-C ends it.",
@@ -122,6 +135,9 @@ class Command(BaseCommand):
 
 def _build(options: dict[str, Any]) -> SimulatedPos:
     credentials = Credentials(options["app_key"], options["app_secret"], options["access_token"])
+    codes = options["outlet"] or SAMPLE_CODES
+    urls = _by_outlet("dashboard-url", options["dashboard_url"], codes)
+    tokens = _by_outlet("dashboard-token", options["dashboard_token"], codes)
     outlets = [
         Outlet(
             code,
@@ -130,8 +146,11 @@ def _build(options: dict[str, Any]) -> SimulatedPos:
             callbacks=options["callbacks"],
             webhook_url=options["webhook_url"],
             webhook_secret=options["webhook_secret"],
+            manual=options["manual"],
+            dashboard_url=urls.get(code, ""),
+            dashboard_token=tokens.get(code, ""),
         )
-        for seed, code in enumerate(options["outlet"] or SAMPLE_CODES)
+        for seed, code in enumerate(codes)
     ]
     return SimulatedPos(
         outlets,
@@ -145,6 +164,20 @@ def _build(options: dict[str, Any]) -> SimulatedPos:
         seed=options["seed"],
         ledger=options["ledger"],
     )
+
+
+def _by_outlet(option: str, written: list[str] | None, codes: Sequence[str]) -> dict[str, str]:
+    """CODE=VALUE, each; a value alone, which may hold a "=", when there is one outlet."""
+    found = {}
+    for one in written or ():
+        code, _, value = one.partition("=")
+        if code in codes:
+            found[code] = value
+        elif len(codes) == 1:
+            found[codes[0]] = one
+        else:
+            raise ValueError(f"--{option}: say CODE=..., the code one of {', '.join(codes)}.")
+    return found
 
 
 def _rate(written: str) -> tuple[str, float]:

@@ -100,11 +100,12 @@ def save(pos: SimulatedPos, body: Any, timeout: float = 5.0) -> requests.Respons
 
 
 class Inbox:
-    """Receives callbacks and answers each with the next of `answers`, then with 200."""
+    """Receives calls and answers each with the next of `answers`, then with 200; the body is `words`."""
 
     def __init__(self) -> None:
         self.received: list[tuple[str, dict[str, str], bytes]] = []
         self.answers: list[int] = []
+        self.words: Any = ""
         self.url = ""
         self._lock = threading.Lock()
 
@@ -132,8 +133,10 @@ def inbox() -> Iterator[Inbox]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             status = inbox.take(self.path, headers, body)
             self.send_response(status)
-            self.send_header("Content-Length", "0")
+            words = json.dumps(inbox.words).encode() if inbox.words != "" else b""
+            self.send_header("Content-Length", str(len(words)))
             self.end_headers()
+            self.wfile.write(words)
 
         def log_message(self, *args: Any) -> None:
             pass

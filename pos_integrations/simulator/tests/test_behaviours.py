@@ -280,7 +280,7 @@ def test_the_first_callback_comes_after_the_answer_otherwise(start, inbox):
 )
 def test_the_kitchen_cancels(pos, inbox, behaviour, statuses, reason, stage):
     assert statuses_with(pos, inbox, behaviour) == statuses
-    assert (inbox.documents[-1]["cancel_reason"], inbox.documents[-1]["minimum_prep_time"]) == (reason, 0)
+    assert (inbox.documents[-1]["cancel_reason"], inbox.documents[-1]["minimum_prep_time"]) == (reason, "0")
     assert pos.tickets()[0].stage == stage
 
 

@@ -35,8 +35,30 @@ def test_own_callbacks_follow_the_life_of_the_order(pos, inbox, order_type, stat
     assert pos.ledger.counts()["callbacks_acknowledged"] == len(statuses)
 
 
-def test_own_callbacks_have_petpoojas_keys_and_no_proof(pos, inbox):
+def test_own_callbacks_have_the_keys_of_production_and_no_proof(pos, inbox):
     save(pos, make_order(order_type="H", callback_url=inbox.url))
+    assert pos.wait_idle(5)
+    production = {
+        "restID": "abcd1234",
+        "orderID": "WEB-1",
+        "status": "1",
+        "cancel_reason": "",
+        "is_modified": "No",
+        "autoaccept": "1",
+        "minimum_delivery_time": "",
+        "minimum_prep_time": "25",
+    }
+    rider = {"rider_name": "Test Rider", "rider_phone_number": "9000000003"}
+    assert inbox.documents[0] == production
+    assert inbox.documents[2] == {**production, "status": "4", **rider}
+    headers = inbox.received[0][1]
+    assert headers["content-type"] == "application/json"
+    assert not {"authorization", "x-petpooja-signature"} & headers.keys()
+
+
+def test_own_callbacks_may_have_the_published_keys(start, inbox):
+    pos = start([sample_outlet("abcd1234", callback_keys="published")])
+    save(pos, make_order(callback_url=inbox.url))
     assert pos.wait_idle(5)
     assert inbox.documents[0] == {
         "restID": "abcd1234",
@@ -49,11 +71,6 @@ def test_own_callbacks_have_petpoojas_keys_and_no_proof(pos, inbox):
         "rider_phone_number": "",
         "is_modified": "No",
     }
-    assert inbox.documents[2]["status"] == "4"
-    assert inbox.documents[2]["rider_name"] == "Test Rider"
-    headers = inbox.received[0][1]
-    assert headers["content-type"] == "application/json"
-    assert not {"authorization", "x-petpooja-signature"} & headers.keys()
 
 
 @pytest.mark.parametrize("url", ["", "not a url", "ftp://127.0.0.1/x"])

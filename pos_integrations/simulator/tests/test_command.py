@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from pos_integrations.management.commands.simulate_pos import _by_outlet
 from pos_integrations.simulator.tests.conftest import make_order
 
 ROOT = Path(__file__).parents[3]
@@ -38,7 +39,7 @@ def test_it_runs_until_it_is_told_to_end(tmp_path, number):
         *("--misbehave", "503=0.25", "--misbehave", "delay=3=0", "--ledger", str(ledger)),
         SIMULATED_POS_APP_KEY="my-own-key",
     ) as process:
-        lines = [process.stdout.readline() for _ in range(8)]
+        lines = [process.stdout.readline() for _ in range(9)]
         url = lines[0].split()[-1]
         order = {**make_order(code="made0009"), "app_key": "my-own-key"}
         statuses = {requests.post(f"{url}/save_order", json=order, timeout=5).status_code for _ in range(20)}
@@ -49,6 +50,7 @@ def test_it_runs_until_it_is_told_to_end(tmp_path, number):
         "  credentials  as given",
         "  callbacks    own, 2 s between stages",
         "  misbehaves   503 0.25, delay=3 0, seed 7",
+        f"  terminal     {url}/",
         f"  watch        {url}/_sim/ledger",
         f"  steer        POST {url}/_sim/behaviour",
         "Ctrl-C ends it.",
@@ -58,6 +60,16 @@ def test_it_runs_until_it_is_told_to_end(tmp_path, number):
     assert errors.count("POST /save_order") == 20
     assert "my-own-key" not in errors + output + ledger.read_text()
     assert process.returncode == 0
+
+
+def test_the_dashboard_is_typed_per_outlet_or_for_the_only_one():
+    typed = ["abcd1234=http://a/?k=v", "efgh5678=http://b/"]
+    both = {"abcd1234": "http://a/?k=v", "efgh5678": "http://b/"}
+    assert _by_outlet("dashboard-url", typed, ["abcd1234", "efgh5678"]) == both
+    assert _by_outlet("dashboard-url", ["http://a/?k=v"], ["abcd1234"]) == {"abcd1234": "http://a/?k=v"}
+    assert _by_outlet("dashboard-url", None, ["abcd1234"]) == {}
+    with pytest.raises(ValueError, match="--dashboard-url: say CODE="):
+        _by_outlet("dashboard-url", ["http://a/"], ["abcd1234", "efgh5678"])
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_the_stage_in_lower_case_is_forbidden(start, base_path):
         ("GET", "/V1/mapped_restaurant_menus", 405),
         ("POST", "/save_orders", 404),
         ("POST", "/save_order/", 404),
-        ("GET", "/", 404),
+        ("POST", "/", 404),
         ("POST", "/V1", 404),
     ],
 )
@@ -329,7 +329,45 @@ def test_what_petpooja_does_not_check_is_kept(pos):
     order["orderinfo"]["OrderInfo"]["OrderItem"]["details"][0]["id"] = "not in the menu"
     order["restID"] = "extra key"
     assert save(pos, order).json() == saved()
-    assert len(pos.tickets()) == 1
+    (ticket,) = pos.tickets()
+    assert ticket.remark == "Chocolate cake: its id is not in the menu"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "remark"),
+    [
+        ("addon_items", [{"id": "1"}], "Chocolate cake: addon_items is not read, add-ons are missing"),
+        ("AddonItem", [{"id": "1"}], "Chocolate cake: AddonItem is a bare list, add-ons are missing"),
+    ],
+)
+def test_add_ons_in_the_wrong_place_are_left_out_with_a_remark(pos, key, value, remark):
+    order = make_order()
+    order["orderinfo"]["OrderInfo"]["OrderItem"]["details"][0][key] = value
+    assert save(pos, order).json() == saved()
+    (ticket,) = pos.tickets()
+    assert ticket.remark == remark
+    assert [entry.why for entry in pos.ledger.entries()] == [remark]
+
+
+@pytest.mark.parametrize(
+    ("details", "remark"),
+    [
+        ({"payment_type": "UPI"}, "payment_type 'UPI' is in no list"),
+        (
+            {"created_on": f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S}"},
+            "created_on is not the restaurant's local time",
+        ),
+        ({"created_on": "yesterday"}, "created_on is not the restaurant's local time"),
+    ],
+)
+def test_odd_details_are_kept_with_a_remark(pos, details, remark):
+    assert save(pos, make_order(**details)).json() == saved()
+    assert [ticket.remark for ticket in pos.tickets()] == [remark]
+
+
+def test_a_proper_order_has_no_remark(pos):
+    save(pos, make_order())
+    assert [ticket.remark for ticket in pos.tickets()] == [""]
 
 
 # --- Cancelling and riders ---
@@ -388,7 +426,11 @@ def test_cancelling_stops_the_callbacks(start, inbox):
 @pytest.mark.parametrize("status", ["rider-assigned", "rider-arrived", "pickedup", "delivered"])
 def test_rider_status(pos, status):
     save(pos, make_order())
-    answer = call(pos, "rider_status_update", order_id="WEB-1", outlet_id="abcd1234", status=status)
+    rider = {"rider_name": "A", "rider_phone_number": "1"}
+    answer = call(
+        pos, "rider_status_update", order_id="WEB-1", outlet_id="abcd1234", status=status, rider_data=rider
+    )
+    assert [ticket.rider for ticket in pos.tickets()] == [{"status": status, "name": "A", "phone": "1"}]
     assert answer.json() == {
         "success": "success",
         "message": "Your reuqest received succesfully",

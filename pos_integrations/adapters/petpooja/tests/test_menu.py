@@ -21,6 +21,7 @@ from menus.snapshot import (
     GroupOffer,
     Liability,
     MenuSnapshot,
+    OpeningWindow,
     OrderType,
     PackingMode,
     TaxSnapshot,
@@ -38,8 +39,8 @@ from pos_integrations.errors import (
 ALL = (OrderType.DELIVERY, OrderType.PICKUP, OrderType.DINE_IN)
 
 
-def read(name: str, **kwargs: Any) -> MenuSnapshot:
-    return read_menu(raw(f"fetch_menu__{name}"), external_id="abcd1234", **kwargs)
+def read(name: str, topic: str = "fetch_menu", **kwargs: Any) -> MenuSnapshot:
+    return read_menu(raw(f"{topic}__{name}"), external_id="abcd1234", **kwargs)
 
 
 def menu_of(**parts: Any) -> MenuSnapshot:
@@ -133,7 +134,7 @@ def test_add_on_diets_come_from_the_attributes(published):
 
 
 def test_real_menu_is_inclusive_throughout_and_has_no_problems():
-    menu = read("tax_inclusive")
+    menu = read("tax_inclusive", "menu")
     assert menu.problems == ()
     assert len(menu.items) == 8
     assert all(item.tax_inclusive and item.in_stock for item in menu.items)
@@ -159,7 +160,7 @@ def test_missing_lists_are_empty_ones():
     ],
 )
 def test_who_owes_the_tax_depends_on_who_sells(marketplace, liabilities):
-    assert [i.liability for i in read("published_2024", marketplace=marketplace).items] == liabilities
+    assert [i.liability for i in read("published_2024", "menu", marketplace=marketplace).items] == liabilities
 
 
 # --- the messy menu ---
@@ -183,7 +184,7 @@ def test_every_bad_row_of_a_messy_menu_is_named(messy):
         ("menu", "", "attributes", "veg", "taken as empty (is not a list)"),
         ("category", "10", "categoryid", "10", "left out (the id is there already)"),
         ("category", "11", "categoryrank", "first", "ignored (is not a number)"),
-        ("category", "11", "categorytimings", "{broken", "ignored (is not a list in JSON)"),
+        ("category", "11", "categorytimings", "{broken", "sold at any time (is not JSON)"),
         ("category", "11", "parent_category_id", "999", "put at the top (not in the menu)"),
         ("category", "12", "categoryname", "null", "left out (is missing)"),
         ("category", "", "categoryid", "nothing", "left out (is missing)"),
@@ -251,16 +252,9 @@ def test_details_of_a_messy_menu(messy):
 def test_categories_of_a_messy_menu(messy):
     _, snacks, drinks = messy.categories
     assert (snacks.parent_id, drinks.parent_id) == ("500", "")
-    assert snacks.details == {
-        "timings": [
-            {
-                "schedule_name": "Day",
-                "schedule_day": "All",
-                "schedule_time_slots": [{"start_time": "09:00", "end_time": "18:00"}],
-            }
-        ],
-        "group": "Kitchen one",
-    }
+    assert snacks.opening == (OpeningWindow(dt.time(9), dt.time(18)),)
+    assert drinks.opening == (), "unreadable: sold at any time"
+    assert snacks.details == {"group": "Kitchen one"}
     assert drinks.details == {}
 
 
@@ -391,7 +385,7 @@ def test_problems_are_not_listed_without_end():
 
 
 def test_ten_thousand_items_take_about_a_second():
-    one = json.loads(raw("fetch_menu__tax_inclusive"))
+    one = json.loads(raw("menu__tax_inclusive"))
     one["items"] = [{**one["items"][n % 8], "itemid": str(n)} for n in range(10_000)]
     body = json.dumps(one).encode()
     started = time.process_time()
@@ -450,7 +444,7 @@ LISTS += ["addongroups", "attributes", "taxes", "discounts"]
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_one_wrong_value_anywhere_never_costs_the_whole(data):
-    document = json.loads(raw(f"fetch_menu__{data.draw(st.sampled_from(['published', 'tax_inclusive']))}"))
+    document = json.loads(raw(data.draw(st.sampled_from(["fetch_menu__published", "menu__tax_inclusive"]))))
     name = data.draw(st.sampled_from([name for name in LISTS if document.get(name)]))
     row = data.draw(st.sampled_from(document[name]))
     if name == "restaurants":

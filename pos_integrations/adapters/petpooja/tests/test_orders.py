@@ -131,6 +131,20 @@ def test_marketplace_keeps_the_tax_it_owes(delivery_order, account):
     assert [tax["tax"] for tax in info["Tax"]["details"]] == ["9.05", "9.05"]
 
 
+@pytest.mark.parametrize(("own", "total"), [(True, "450.10"), (False, "400.10")])
+def test_marketplace_owes_the_tax_on_packing_and_delivery_whoever_delivers(
+    delivery_order, configured, own, total
+):
+    order = replace(
+        delivery_order, delivery=ChargeLine(Decimal("50.00"), gst("1.25")), total=Decimal("453.60")
+    )
+    details = head(order, configured(marketplace=True, self_delivery=own))
+    assert [row["amount"] for row in details["dc_gst_details"]] == ["2.50", "0"]
+    assert [row["amount"] for row in details["pc_gst_details"]] == ["1.00", "0"]
+    assert details["total"] == total
+    assert details["tax_total"] == "21.60"
+
+
 def test_service_charge_and_its_tax_are_sent(delivery_order, account):
     order = replace(
         delivery_order, service=ChargeLine(Decimal("10.00"), gst("0.25")), total=Decimal("461.60")

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from orders.status import OrderStatus
 from pos_integrations.adapters.base import TopicAuth
-from pos_integrations.adapters.petpooja import webhooks
+from pos_integrations.adapters.petpooja import bodies, webhooks
+from pos_integrations.adapters.petpooja import signed as signing
 from pos_integrations.adapters.petpooja.tests.conftest import raw
 from pos_integrations.errors import MalformedPayload, NotAuthentic, UnsupportedEvent, WebhookError
 from pos_integrations.messages import (
@@ -85,30 +86,30 @@ def signed(body: bytes, secret: str) -> WebhookRequest:
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_any_valid_secret_will_do(index):
-    assert webhooks.verify(signed(b"{}", SECRETS[index]), SECRETS) == index
+    assert signing.verify(signed(b"{}", SECRETS[index]), SECRETS) == index
 
 
 def test_a_capital_hex_digit_is_still_hex():
     request = signed(b"{}", SECRETS[0])
     header = request.headers["x-petpooja-signature"].upper().replace("SHA256=", "sha256=")
-    assert webhooks.verify(replace(request, headers={"x-petpooja-signature": header}), SECRETS) == 0
+    assert signing.verify(replace(request, headers={"x-petpooja-signature": header}), SECRETS) == 0
 
 
 def test_raw_bytes_are_signed_not_what_they_mean():
     request = signed(b'{"a":1}', SECRETS[0])
     with pytest.raises(NotAuthentic):
-        webhooks.verify(replace(request, body=b'{"a": 1}'), SECRETS)
+        signing.verify(replace(request, body=b'{"a": 1}'), SECRETS)
 
 
 @pytest.mark.parametrize("secrets", [(), ("",), ("another-secret",)])
 def test_other_secrets_do_not_fit(secrets):
     with pytest.raises(NotAuthentic):
-        webhooks.verify(signed(b"{}", SECRETS[0]), secrets)
+        signing.verify(signed(b"{}", SECRETS[0]), secrets)
 
 
 def test_an_empty_secret_is_none_even_if_it_fits():
     with pytest.raises(NotAuthentic):
-        webhooks.verify(signed(b"{}", ""), ("",))
+        signing.verify(signed(b"{}", ""), ("",))
 
 
 RIGHT = signed(b"{}", SECRETS[0]).headers["x-petpooja-signature"]
@@ -134,19 +135,19 @@ RIGHT = signed(b"{}", SECRETS[0]).headers["x-petpooja-signature"]
 )
 def test_a_header_of_another_shape_is_refused(header):
     with pytest.raises(NotAuthentic):
-        webhooks.verify(WebhookRequest("order-status", b"{}", {"x-petpooja-signature": header}), SECRETS)
+        signing.verify(WebhookRequest("order-status", b"{}", {"x-petpooja-signature": header}), SECRETS)
 
 
 def test_no_header_is_refused():
     with pytest.raises(NotAuthentic):
-        webhooks.verify(WebhookRequest("order-status", b"{}"), SECRETS)
+        signing.verify(WebhookRequest("order-status", b"{}"), SECRETS)
 
 
 @settings(deadline=None)
 @given(body=st.binary(max_size=200), header=st.text(max_size=80), secret=st.text(max_size=20))
 def test_verifying_anything_is_yes_or_not_authentic(body, header, secret):
     with pytest.raises(NotAuthentic):
-        webhooks.verify(WebhookRequest("order-status", body, {"x-petpooja-signature": header}), (secret,))
+        signing.verify(WebhookRequest("order-status", body, {"x-petpooja-signature": header}), (secret,))
 
 
 # --- PetPooja's own callback ---
@@ -182,6 +183,69 @@ def test_a_changed_order_is_told():
     event = parsed("order-callback__modified")
     assert isinstance(event, OrderStatusReported)
     assert event.reason == "The restaurant changed the order."
+
+
+def test_all_that_a_callback_tells():
+    assert parsed("order-callback__4_dispatched_self_delivery") == OrderStatusReported(
+        OrderStatus.DISPATCHED,
+        "A-1",
+        prep_minutes=20,
+        rider_name="Test Rider",
+        rider_phone="9000000003",
+    )
+    assert parsed("order-callback__modified") == OrderStatusReported(
+        OrderStatus.CONFIRMED,
+        "A-1",
+        reason="The restaurant changed the order.",
+        prep_minutes=20,
+        modified=True,
+    )
+    assert parsed("order-callback__accepted_production_keys") == OrderStatusReported(
+        OrderStatus.CONFIRMED, "WEB-1001", prep_minutes=20, auto_accepted=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "accepted"),
+    [
+        ("1", True),
+        (1, True),
+        ("Yes", True),
+        ("0", False),
+        ("No", False),
+        (False, False),
+        ("", None),
+        ([], None),
+    ],
+)
+def test_whether_the_pos_itself_accepted(value, accepted):
+    assert callback(autoaccept=value).auto_accepted is accepted
+
+
+@pytest.mark.parametrize(
+    ("value", "modified"),
+    [("Yes", True), (True, True), ("1", True), ("No", False), ("", False), ("?", False)],
+)
+def test_whether_the_order_was_changed(value, modified):
+    assert callback(is_modified=value).modified is modified
+
+
+@pytest.mark.parametrize(
+    ("value", "minutes"),
+    [(20, 20), ("20", 20), ("20 Minutes", 20), ("20Minutes", 20), ("20 mins", 20), (20.0, 20), ("", None)]
+    + [(None, None), (0, None), ("0", None), ("soon", None), ([20], None), (True, None), (-5, None)],
+)
+def test_minutes_in_every_spelling(value, minutes):
+    event = callback(minimum_prep_time=value, minimum_delivery_time=value)
+    assert (event.prep_minutes, event.delivery_minutes) == (minutes, minutes)
+
+
+def test_a_riders_name_is_one_line_and_not_a_book():
+    event = callback(rider_name="Test\nRider" + "x" * 500, rider_phone_number=9000000003)
+    assert event.rider_name == ("Test Rider" + "x" * 500)[:100]
+    assert event.rider_phone == "9000000003"
+    event = callback(rider_name={"a": 1}, rider_phone_number=["1"])
+    assert (event.rider_name, event.rider_phone) == ("", "")
 
 
 def test_numbers_are_as_good_as_text():
@@ -244,7 +308,7 @@ def test_a_time_without_offset_is_the_restaurants():
     assert event.happened_at == dt.datetime(2026, 1, 15, 15, 45, tzinfo=dt.UTC)
 
 
-@pytest.mark.parametrize("name", sorted(webhooks.SIGNED_STATUSES))
+@pytest.mark.parametrize("name", sorted(signing.STATUSES))
 def test_every_signed_status_has_one_of_ours_of_the_same_name(name):
     assert status(status=name).status == OrderStatus[name]
     assert status(status=name.lower()).status == OrderStatus[name]
@@ -364,7 +428,7 @@ def test_words_for_sold_out(word):
         ("item_id", True),
         ("item_id", ["x" * 65]),
         ("item_id", [[]]),
-        ("item_id", list(range(webhooks.MAX_IDS + 1))),
+        ("item_id", list(range(bodies.MAX_IDS + 1))),
         ("type", "table"),
         ("type", []),
         ("restaurant_id", None),
@@ -387,10 +451,10 @@ def test_a_topic_that_we_do_not_have_is_unsupported():
 
 def test_answers():
     assert webhooks.reply(webhooks.ORDER_CALLBACK, Outcome.ACCEPTED, "ignored") == Reply(200, None)
-    assert webhooks.reply(webhooks.ORDER_STATUS, Outcome.ACCEPTED) == Reply(
+    assert webhooks.reply(signing.ORDER_STATUS, Outcome.ACCEPTED) == Reply(
         200, {"success": True, "message": "Received."}
     )
-    assert webhooks.reply(webhooks.MENU_UPDATE, Outcome.REFUSED, "timestamp is missing.") == Reply(
+    assert webhooks.reply(signing.MENU_UPDATE, Outcome.REFUSED, "timestamp is missing.") == Reply(
         400, {"success": False, "message": "timestamp is missing."}
     )
 
@@ -407,9 +471,11 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=10,
 )
-TOPIC_NAMES = [topic.name for topic in webhooks.TOPICS]
+# Those of the dashboard have their own, in test_dashboard.py.
+TOPIC_NAMES = [topic.name for topic in (*signing.TOPICS, webhooks.ORDER_CALLBACK)]
 FIELDS = [
     *["restID", "orderID", "status", "cancel_reason", "minimum_prep_time", "is_modified"],
+    *["rider_name", "rider_phone_number", "autoaccept"],
     *["restaurant_id", "timestamp", "order_id", "pos_order_id", "reason", "item_id", "availability", "type"],
 ]
 

@@ -6,14 +6,17 @@ Source: PetPooja online ordering API v2.1.0 reference, fetch menu, `discounts`.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
 from menus.snapshot import AmountKind, DiscountScope, DiscountSnapshot, OrderType
-from pos_integrations.adapters.petpooja import schema
+from pos_integrations.adapters.petpooja import times
+from pos_integrations.adapters.petpooja.menu.document import Document
+from pos_integrations.adapters.petpooja.schema import menu as schema
+from pos_integrations.adapters.petpooja.values import hoped_text
 
 # Types that give dishes, not money: we have no words for them.
 GIFTS = {"3": "buy one, get one", "7": "freebie"}
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class Unusable(Exception):
@@ -24,12 +27,34 @@ class Unusable(Exception):
         self.field, self.found, self.why = field, found, why
 
 
-def read_discount(row: schema.Discount, types: tuple[OrderType, ...] | None) -> DiscountSnapshot:
-    """`row` as ours; `types` None switches it off.
+def discounts(document: Document) -> Iterator[DiscountSnapshot]:
+    """The discounts that take money off; what they cannot be used for is reported."""
+    raw = [row for row in document.listed("discounts") if not _is_gift(document, row)]
+    for row in document.rows(schema.Discount, raw):
+        types = document.order_types("discount", row.discountid, "discountordertype", row.discountordertype)
+        try:
+            discount = _discount(row, types)
+        except Unusable as error:
+            document.problem("discount", row.discountid, error.field, error.found, f"left out ({error.why})")
+            continue
+        if row.discountontotal and discount.kind is AmountKind.PERCENT:
+            document.problem(
+                "discount", row.discountid, "discountontotal", "1", "taken of the items before tax"
+            )
+        yield discount
 
-    Raises:
-        Unusable: what it applies to or when cannot be told for sure.
-    """
+
+def _is_gift(document: Document, row: Any) -> bool:
+    if not isinstance(row, dict) or str(row.get("discounttype")) not in GIFTS:
+        return False
+    kind, name = row["discounttype"], GIFTS[str(row["discounttype"])]
+    external_id = hoped_text(row.get("discountid"))
+    document.problem("discount", external_id, "discounttype", kind, f"kept out ({name})")
+    return True
+
+
+def _discount(row: schema.Discount, types: tuple[OrderType, ...] | None) -> DiscountSnapshot:
+    # `types` None switches it off.
     if row.discounttype is AmountKind.PERCENT and row.discount > 100:
         raise Unusable("discount", row.discount, "is over 100 %")
     if row.discountapplicableon is not DiscountScope.ALL and not row.discountcategoryitemids:
@@ -57,17 +82,10 @@ def read_discount(row: schema.Discount, types: tuple[OrderType, ...] | None) -> 
 
 
 def _days(names: tuple[str, ...]) -> tuple[int, ...]:
-    found: set[int] = set()
-    for name in names:
-        if name.lower() == "all":
-            return ()
-        day = next(
-            (n for n, full in enumerate(DAYS) if len(name) >= 3 and full.startswith(name.lower())), None
-        )
-        if day is None:
-            raise Unusable("discountdays", name, "is not a day")
-        found.add(day)
-    return tuple(sorted(found))
+    try:
+        return times.weekdays(names)
+    except ValueError as error:
+        raise Unusable("discountdays", ",".join(names), str(error)) from error
 
 
 def _date(field: str, text: str) -> dt.date | None:

@@ -1,15 +1,14 @@
-"""Writing a menu: a whole one from a POS, or the stock of single things. One menu, one change at a time."""
+"""Making a POS's menu ours: compare row by row, write what differs, deactivate what is gone."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import F
 from django.utils import timezone
 
 from ding.db import transactional, upsert
@@ -26,10 +25,9 @@ from menus.models import (
     Tax,
     Variation,
 )
-from menus.serialization import charges_as_json, discount_as_json, offers_as_json
+from menus.serialization import charges_as_json, discount_as_json, offers_as_json, opening_as_json
+from menus.services.locking import bump_version, lock_menu
 from menus.snapshot import MenuSnapshot
-
-Sellable = Item | Variation | AddOnItem
 
 
 class MenuHeld(Conflict):
@@ -142,135 +140,6 @@ def apply_menu(
     bump_version(restaurant.pk, charges=charges, synced_at=writer.now)
     changes.version = row.version + 1
     return changes
-
-
-def lock_menu(restaurant_id: int) -> Menu:
-    """The restaurant's menu row, held until the transaction ends: changes of one menu take turns."""
-    Menu.objects.get_or_create(restaurant_id=restaurant_id)
-    return Menu.objects.select_for_update().get(restaurant_id=restaurant_id)
-
-
-def bump_version(restaurant_id: int, **values: Any) -> None:
-    """Say, in the transaction that changed it, that the menu is another one now."""
-    Menu.objects.filter(restaurant_id=restaurant_id).update(version=F("version") + 1, **values)
-
-
-# --- stock -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StockReport:
-    """Things of one restaurant are sold out or back. `happened_at` None: now.
-
-    Without `addons` the ids name items and variations; with it, add-on items.
-    """
-
-    restaurant_id: int
-    external_ids: tuple[str, ...]
-    available: bool
-    addons: bool = False
-    happened_at: dt.datetime | None = None
-
-
-class StockVerdict:
-    """What became of a stock report."""
-
-    APPLIED = "applied"
-    DUPLICATE = "duplicate"
-    STALE = "stale"
-    UNKNOWN_ITEM = "unknown_item"
-
-
-@transactional
-def change_stock(reports: Sequence[StockReport]) -> list[str]:
-    """Apply `reports` in their order; one `StockVerdict` each.
-
-    The number of statements does not grow with the reports.
-    """
-    now = timezone.now()
-    restaurants = sorted({report.restaurant_id for report in reports})
-    # The menus' rows in one order: a menu sync of the same restaurant waits, or is waited for.
-    list(Menu.objects.select_for_update().filter(pk__in=restaurants).order_by("pk").values_list("pk"))
-    wanted = {True: set[str](), False: set[str]()}
-    for report in reports:
-        wanted[report.addons].update(report.external_ids)
-    rows: dict[tuple[bool, int, str], list[Sellable]] = {}
-    for model, addons in ((Item, False), (Variation, False), (AddOnItem, True)):
-        if wanted[addons]:
-            found = model._default_manager.filter(restaurant__in=restaurants, external_id__in=wanted[addons])
-            for row in found:
-                rows.setdefault((addons, row.restaurant_id, row.external_id), []).append(row)
-
-    verdicts: list[str] = []
-    touched: dict[type[Sellable], dict[int, Any]] = {Item: {}, Variation: {}, AddOnItem: {}}
-    before = {id(row): row.in_stock for named in rows.values() for row in named}
-    for report in reports:
-        named = [
-            row
-            for external_id in report.external_ids
-            for row in rows.get((report.addons, report.restaurant_id, external_id), ())
-        ]
-        verdicts.append(_stock_verdict(report, named, now, touched))
-    for table, changed in touched.items():
-        if changed:
-            table._default_manager.bulk_update(
-                changed.values(), ("in_stock", "stock_changed_at", "updated_at")
-            )
-    # The same news with a later time is written down, but the guests' menu is still the same.
-    moved = {
-        row.restaurant_id
-        for changed in touched.values()
-        for row in changed.values()
-        if row.in_stock != before[id(row)]
-    }
-    Menu.objects.filter(pk__in=moved).update(version=F("version") + 1)
-    return verdicts
-
-
-def _stock_verdict(
-    report: StockReport,
-    named: list[Sellable],
-    now: dt.datetime,
-    touched: dict[type[Sellable], dict[int, Any]],
-) -> str:
-    if not named:
-        return StockVerdict.UNKNOWN_ITEM
-    happened_at = min(report.happened_at or now, now)
-    # At the very same time the later report holds if it says something else: clocks have coarse ticks, and
-    # reports without a time, taken together, all happened now.
-    fresh = [
-        row
-        for row in named
-        if row.stock_changed_at is None
-        or row.stock_changed_at < happened_at
-        or (row.stock_changed_at == happened_at and row.in_stock != report.available)
-    ]
-    if not fresh:
-        same = all(row.in_stock == report.available for row in named)
-        return StockVerdict.DUPLICATE if same else StockVerdict.STALE
-    for row in fresh:
-        row.in_stock = report.available
-        row.stock_changed_at = happened_at
-        row.updated_at = now
-        touched[type(row)][row.pk] = row
-    return StockVerdict.APPLIED
-
-
-@transactional
-def note_announcements(announced: Mapping[int, dt.datetime]) -> set[int]:
-    """Remember when a POS last said that a restaurant's menu changed; the restaurants to which that is news."""
-    now = timezone.now()
-    Menu.objects.bulk_create([Menu(restaurant_id=pk) for pk in sorted(announced)], ignore_conflicts=True)
-    rows = list(Menu.objects.select_for_update().filter(pk__in=announced).order_by("pk"))
-    news = []
-    for row in rows:
-        happened_at = min(announced[row.pk], now)
-        if row.announced_at is None or row.announced_at < happened_at:
-            row.announced_at = happened_at
-            news.append(row)
-    if news:
-        Menu.objects.bulk_update(news, ("announced_at",))
-    return {row.pk for row in news}
 
 
 # --- comparing and writing --------------------------------------------------------------------------
@@ -432,6 +301,7 @@ def _category_values(category: Any) -> dict[str, Any]:
     return {
         "parent_external_id": category.parent_id,
         "image_url": category.image_url,
+        "opening": _json(opening_as_json(category.opening)),
         "details": _json(dict(category.details)),
     }
 

@@ -1,0 +1,136 @@
+"""ding as it runs for real, on this machine, for a while: web, workers and scheduler, each a process group.
+
+Everything is started on loopback with secrets of its own and ended by process group id.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+
+def environment(database_url: str, broker_url: str, port: int, folder: Path) -> dict[str, str]:
+    """Settings for a run: fresh secrets, nobody is written to, quick leases."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "ding.settings",
+        "DING_ENV_FILE": os.devnull,
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "ENCRYPTION_KEYS": f"run:{base64.b64encode(secrets.token_bytes(32)).decode()}",
+        "CALLBACK_KEY": secrets.token_urlsafe(32),
+        "DATABASE_URL": database_url,
+        "CELERY_BROKER_URL": broker_url,
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "PORT": str(port),
+        "POS_ALLOWED_NETWORKS": "127.0.0.0/8",
+        "POS_ALLOW_PLAIN_HTTP": "true",
+        "EMAIL_URL": "dummymail://",
+        "SMS_CHANNEL": "console",
+        "LOG_LEVEL": "ERROR",
+        "MENU_SYNC_MINUTES": "0",
+        # Longer than the calls of this run (3 s), short enough to see what a dead worker leaves behind.
+        "LEASE_SECONDS": "6",
+        "BENCH_FOLDER": str(folder),
+    }
+
+
+class Process:
+    """One process group that can be killed and started again."""
+
+    def __init__(self, name: str, command: list[str], env: dict[str, str]) -> None:
+        self.name, self._command, self._env = name, command, env
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it in a group of its own; its output goes to a file of its name."""
+        log = (Path(self._env["BENCH_FOLDER"]) / f"{self.name}.log").open("ab")
+        with log:
+            self._process = subprocess.Popen(
+                self._command, cwd=ROOT, env=self._env, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the whole group."""
+        if self._process:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    def kill(self) -> None:
+        """Kill -9 the whole group, at once."""
+        self.signal(signal.SIGKILL)
+        if self._process:
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Ask it to end; kill it when it does not."""
+        self.signal(signal.SIGTERM)
+        if self._process:
+            try:
+                self._process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+def web(env: dict[str, str], workers: int = 2) -> Process:
+    """Granian over WSGI."""
+    command = [str(BIN / "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", env["PORT"]]
+    command += ["--workers", str(workers), "--blocking-threads", "4", "--no-ws", "ding.wsgi:application"]
+    return Process("web", command, env)
+
+
+def worker(env: dict[str, str], name: str, *, threads: int = 16) -> Process:
+    """A Celery worker for all queues."""
+    command = [str(BIN / "celery"), "-A", "ding", "worker", "-n", f"{name}@%h", "-l", "ERROR"]
+    command += [
+        "-P",
+        "threads",
+        "-c",
+        str(threads),
+        "--without-mingle",
+        "--without-gossip",
+        "--without-heartbeat",
+    ]
+    return Process(name, command, env)
+
+
+def beat(env: dict[str, str]) -> Process:
+    """The scheduler."""
+    folder = env["BENCH_FOLDER"]
+    command = [
+        str(BIN / "celery"),
+        "-A",
+        "ding",
+        "beat",
+        "-l",
+        "ERROR",
+        "-s",
+        f"{folder}/schedule",
+        "--pidfile=",
+    ]
+    return Process("beat", command, env)
+
+
+def wait_ready(port: int, seconds: float = 30) -> None:
+    """Return when the web answers and its database too.
+
+    Raises:
+        TimeoutError
+    """
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
+            return
+        time.sleep(0.1)
+    raise TimeoutError("The web server does not answer.")

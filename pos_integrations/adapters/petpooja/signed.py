@@ -1,0 +1,113 @@
+"""The signed webhooks → events: status of an order, menu changed, stock.
+
+PetPooja itself signs nothing; these are ding's own contract, for whoever stands between. They carry
+`x-petpooja-signature` over the raw bytes, keyed by the restaurant's secret, and a time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+import re
+from collections.abc import Sequence
+
+from orders.status import OrderStatus
+from pos_integrations.adapters.base import Topic, TopicAuth
+from pos_integrations.adapters.petpooja import bodies, times, values
+from pos_integrations.adapters.petpooja.schema import incoming
+from pos_integrations.errors import MalformedPayload, NotAuthentic, UnsupportedEvent
+from pos_integrations.messages import (
+    Account,
+    Event,
+    MenuChanged,
+    OrderStatusReported,
+    StockChanged,
+    WebhookRequest,
+)
+
+ORDER_STATUS = Topic("order-status", TopicAuth.SIGNATURE)
+MENU_UPDATE = Topic("menu-update", TopicAuth.SIGNATURE)
+INVENTORY_UPDATE = Topic("inventory-update", TopicAuth.SIGNATURE)
+TOPICS = (ORDER_STATUS, MENU_UPDATE, INVENTORY_UPDATE)
+
+STATUSES = {
+    "CONFIRMED": OrderStatus.CONFIRMED,
+    "PREPARING": OrderStatus.PREPARING,
+    "READY": OrderStatus.READY,
+    "DISPATCHED": OrderStatus.DISPATCHED,
+    "DELIVERED": OrderStatus.DELIVERED,
+    "CANCELLED": OrderStatus.CANCELLED,
+    "REJECTED": OrderStatus.REJECTED,
+}
+# A variation is an item to PetPooja: both kinds of id come under "item".
+STOCK_TYPES = {"": False, "item": False, "variation": False, "addon": True}
+
+SIGNATURE_HEADER = "x-petpooja-signature"
+
+_SIGNATURE = re.compile(r"sha256=([0-9a-fA-F]{64})")
+
+
+def verify(request: WebhookRequest, secrets: Sequence[str]) -> int:
+    """The index of the secret that signed `request`. Every secret is tried, found or not.
+
+    Raises:
+        NotAuthentic: none did, or there is no signature of the right shape.
+    """
+    match = _SIGNATURE.fullmatch(request.headers.get(SIGNATURE_HEADER, ""))
+    given = bytes.fromhex(match[1]) if match else b""
+    found = -1
+    for index, secret in enumerate(secrets):
+        key = secret.encode("utf-8", "surrogatepass")
+        fits = hmac.compare_digest(hmac.digest(key, request.body, "sha256"), given)
+        # An empty key is no secret: anyone can sign with it.
+        if fits and key and found < 0:
+            found = index
+    if found < 0:
+        raise NotAuthentic("The signature does not fit.")
+    return found
+
+
+def order_status(request: WebhookRequest, account: Account) -> list[Event]:
+    """Where an order stands."""
+    body = bodies.read(incoming.OrderStatusBody, request)
+    happened_at = _happened_at(body, account)
+    if not body.order_id and not body.pos_order_id:
+        raise MalformedPayload("order_id is missing, and so is pos_order_id.", field="order_id")
+    status = STATUSES.get(body.status.upper())
+    if status is None:
+        raise UnsupportedEvent(f"PetPooja sent the unknown order status {body.status!r}.")
+    event = OrderStatusReported(
+        status=status,
+        reference=body.order_id,
+        pos_order_id=body.pos_order_id,
+        happened_at=happened_at,
+        reason=bodies.reason(body.reason),
+    )
+    return [event]
+
+
+def menu_update(request: WebhookRequest, account: Account) -> list[Event]:
+    """The menu is another one now, and not in here."""
+    return [MenuChanged(happened_at=_happened_at(bodies.read(incoming.Signed, request), account))]
+
+
+def inventory_update(request: WebhookRequest, account: Account) -> list[Event]:
+    """Something is sold out or back."""
+    body = bodies.read(incoming.StockBody, request)
+    happened_at = _happened_at(body, account)
+    bodies.check_ids(body.item_id, "item_id")
+    available = bodies.YES_OR_NO.get(values.word(body.availability))
+    if available is None:
+        raise MalformedPayload("availability is neither yes nor no.", field="availability")
+    addons = STOCK_TYPES.get(values.word(body.type))
+    if addons is None:
+        raise MalformedPayload("type is neither item nor addon.", field="type")
+    return [StockChanged(body.item_id, available, addons, happened_at)]
+
+
+def _happened_at(body: incoming.Signed, account: Account) -> dt.datetime:
+    bodies.check_restaurant(body.restaurant_id, account, "restaurant_id")
+    try:
+        return times.moment(body.timestamp, account.timezone)
+    except ValueError as error:
+        raise MalformedPayload(f"timestamp {error}.", field="timestamp") from error

@@ -1,0 +1,58 @@
+"""Configuring integrations.
+
+What a POS needs is declared by its adapter; what ding itself needs per integration is declared here. Forms,
+the API's validation and the error messages all come from these declarations.
+"""
+
+from pos_integrations.configuration.account import (
+    account_for,
+    adapter_of,
+    describe,
+    http_for,
+    inherited,
+    integration_of,
+    masked,
+)
+from pos_integrations.configuration.addresses import callback_token, callback_url, webhook_url
+from pos_integrations.configuration.checking import check_url, check_values
+from pos_integrations.configuration.core_fields import CORE_FIELDS, fields_of, key_field_of
+from pos_integrations.configuration.saving import (
+    InvalidConfiguration,
+    changed_config,
+    save_integration,
+)
+from pos_integrations.configuration.webhook_secrets import (
+    NewSecret,
+    add_webhook_secret,
+    check_secret,
+    end_secrets,
+    rotate_secret,
+    valid_secrets,
+)
+
+__all__ = [
+    "CORE_FIELDS",
+    "InvalidConfiguration",
+    "NewSecret",
+    "account_for",
+    "adapter_of",
+    "add_webhook_secret",
+    "callback_token",
+    "callback_url",
+    "changed_config",
+    "check_secret",
+    "check_url",
+    "check_values",
+    "describe",
+    "end_secrets",
+    "fields_of",
+    "http_for",
+    "inherited",
+    "integration_of",
+    "key_field_of",
+    "masked",
+    "rotate_secret",
+    "save_integration",
+    "valid_secrets",
+    "webhook_url",
+]
