@@ -219,6 +219,7 @@ CELERY_TASK_ROUTES = {
     "pos_integrations.tasks.drain_webhooks": {"queue": "webhooks"},
     "pos_integrations.tasks.sync_menu": {"queue": "menus"},
     "pos_integrations.tasks.sweep_menu_syncs": {"queue": "menus"},
+    "menus.tasks.*": {"queue": "menus"},
     "notifications.tasks.*": {"queue": "notifications"},
 }
 
@@ -232,6 +233,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep pushes": _every("pos_integrations.tasks.sweep_pushes", 5),
     "drain webhooks": _every("pos_integrations.tasks.drain_webhooks", 5),
     "sweep menu syncs": _every("pos_integrations.tasks.sweep_menu_syncs", 15),
+    "end waits": _every("menus.tasks.end_waits", 20),
     "send notifications": _every("notifications.tasks.send_due", 5),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -286,11 +288,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "OAS_VERSION": "3.1.1",
-    # Three things have a `status`; without names of their own they would get generated ones.
+    # Four things have a `status`; without names of their own they would get generated ones.
     "ENUM_NAME_OVERRIDES": {
         "OrderStatus": "orders.status.OrderStatus",
         "WebhookStatus": "pos_integrations.models.WebhookStatus",
         "MenuSyncStatus": "pos_integrations.models.MenuSyncHistory.Status",
+        "RiderStatus": ["assigned", "arrived", "picked_up", "delivered"],
     },
 }
 

@@ -393,7 +393,10 @@ class PushAnswer(serializers.Serializer):
     next_attempt_at = serializers.DateTimeField(allow_null=True)
     last_error = serializers.CharField()
     sent_at = serializers.DateTimeField(allow_null=True)
-    acknowledged_at = serializers.DateTimeField(allow_null=True)
+    acknowledged_at = serializers.DateTimeField(allow_null=True, help_text="When the kitchen confirmed it.")
+    silent_since = serializers.DateTimeField(
+        allow_null=True, help_text="Not confirmed by the kitchen in time."
+    )
 
 
 class PushesAnswer(serializers.Serializer):

@@ -39,6 +39,7 @@ class Trigger(StrEnum):
     API = "api"
     COMMAND = "command"
     SCHEDULE = "schedule"
+    WEBHOOK = "webhook"
 
 
 class SyncRunning(Conflict):
@@ -98,10 +99,10 @@ def sync_menu(
         next_due = _next_scheduled(account, started)
     except (PosError, MenuHeld) as error:
         held = isinstance(error, MenuHeld)
-        problem = {"kind": "menu", "external_id": "", "field": "", "found": error.message}
-        problem["done"] = "held, nothing was changed" if held else "nothing was changed"
         if not dry_run:
-            _write_history(integration, trigger, started, MenuSyncHistory.Status.FAILED, errors=[problem])
+            _write_history(
+                integration, trigger, started, MenuSyncHistory.Status.FAILED, errors=[_problem(error)]
+            )
         if isinstance(error, ConfigurationError):
             RestaurantPosIntegration.objects.filter(pk=integration.pk).update(problem=error.message[:500])
         if held:
@@ -135,6 +136,38 @@ def sync_menu(
         mine.update(**values)
 
 
+def apply_published(integration: RestaurantPosIntegration, menu: MenuSnapshot) -> bool:
+    """Make a menu ours that the POS sent by itself; whether anything changed. In the caller's transaction.
+
+    Raises:
+        MenuHeld: nothing was changed; the history says so.
+    """
+    started = timezone.now()
+    try:
+        result = _apply(integration, account_for(integration), menu, force=False, dry_run=False)
+    except MenuHeld as error:
+        _write_history(
+            integration, Trigger.WEBHOOK, started, MenuSyncHistory.Status.FAILED, errors=[_problem(error)]
+        )
+        raise
+    _write_history(
+        integration,
+        Trigger.WEBHOOK,
+        started,
+        result.status,
+        errors=result.problems,
+        items_synced=result.items,
+        categories_synced=result.categories,
+        changes=result.changes,
+    )
+    return any(any(counts.values()) for counts in result.changes.values())
+
+
+def _problem(error: PosError | MenuHeld) -> dict[str, str]:
+    done = "held, nothing was changed" if isinstance(error, MenuHeld) else "nothing was changed"
+    return {"kind": "menu", "external_id": "", "field": "", "found": error.message, "done": done}
+
+
 def _run(
     integration: RestaurantPosIntegration, account: Account, *, force: bool, dry_run: bool, progress: Progress
 ) -> SyncResult:
@@ -142,11 +175,18 @@ def _run(
     adapter = adapter_of(integration.pos_provider)
     menu = adapter.fetch_menu(account, http_for(account, max_bytes=MENU_BYTES))
     progress(f"comparing {len(menu.items)} items")
+    result = _apply(integration, account, menu, force=force, dry_run=dry_run)
+    progress("done")
+    return result
+
+
+def _apply(
+    integration: RestaurantPosIntegration, account: Account, menu: MenuSnapshot, *, force: bool, dry_run: bool
+) -> SyncResult:
     limit = account.config["shrink_limit_percent"] or settings.MENU_SHRINK_LIMIT_PERCENT
     changes = apply_menu(
         restaurant=integration.restaurant, menu=menu, shrink_limit_percent=limit, force=force, dry_run=dry_run
     )
-    progress("done")
     return SyncResult(
         status=_status(menu),
         changes=changes.as_json(),

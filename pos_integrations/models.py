@@ -163,6 +163,10 @@ class PushKind(models.TextChoices):
 
     ORDER = "order", "Order"
     CANCELLATION = "cancellation", "Cancellation"
+    RIDER_ASSIGNED = "rider_assigned", "Rider assigned"
+    RIDER_ARRIVED = "rider_arrived", "Rider arrived"
+    RIDER_PICKED_UP = "rider_picked_up", "Rider picked up"
+    RIDER_DELIVERED = "rider_delivered", "Rider delivered"
 
 
 class PushState(models.TextChoices):
@@ -187,6 +191,10 @@ class OrderPushQuerySet(models.QuerySet["OrderPush"]):
         """Owed now."""
         return self.filter(state=PushState.DUE, next_attempt_at__lte=now)
 
+    def silent(self, now: dt.datetime) -> OrderPushQuerySet:
+        """Sent, and still without the kitchen's word when it should have been there."""
+        return self.filter(state=PushState.SENT, next_attempt_at__lte=now)
+
     def stuck(self, now: dt.datetime) -> OrderPushQuerySet:
         """Claimed by a worker that did not come back within its lease."""
         return self.filter(state=PushState.SENDING, next_attempt_at__lte=now)
@@ -195,13 +203,14 @@ class OrderPushQuerySet(models.QuerySet["OrderPush"]):
 class OrderPush(models.Model):
     """The debt of bringing one order, or its cancellation, to the POS.
 
-    `next_attempt_at`: in state `due`, when to try; in state `sending`, when the worker's lease ends. So one
-    index serves both. `expires_at`: after it the order is not sent any more. `maybe_taken`: a call was made
+    `next_attempt_at`: in state `due`, when to try; in `sending`, when the worker's lease ends; in `sent`, when
+    the kitchen's silence is to be looked at. So one index serves all. `silent_since`: the kitchen has not
+    confirmed it in time. `expires_at`: after it the order is not sent any more. `maybe_taken`: a call was made
     whose outcome nobody knows, so this can never again count as "not sent".
     """
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="pushes", db_index=False)
-    kind = models.CharField(max_length=12, choices=PushKind.choices, default=PushKind.ORDER)
+    kind = models.CharField(max_length=20, choices=PushKind.choices, default=PushKind.ORDER)
     integration = models.ForeignKey(
         RestaurantPosIntegration, models.PROTECT, null=True, related_name="pushes"
     )
@@ -213,6 +222,7 @@ class OrderPush(models.Model):
     last_error = models.CharField(max_length=500, blank=True, default="")
     sent_at = models.DateTimeField(null=True)
     acknowledged_at = models.DateTimeField(null=True)
+    silent_since = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True, db_default=UtcNow())
     updated_at = models.DateTimeField(auto_now=True, db_default=UtcNow())
 
@@ -239,6 +249,7 @@ class OrderPushAttempt(models.Model):
         NOT_SENT = "not_sent", "Not sent"
         REFUSED = "refused", "Refused"
         UNKNOWN = "unknown", "Unclear"
+        BLOCKED = "blocked", "Access refused"
 
     push = models.ForeignKey(OrderPush, models.CASCADE, related_name="attempt_log")
     number = models.PositiveIntegerField()

@@ -8,7 +8,9 @@ from typing import Any
 from rest_framework import serializers
 
 from pos_integrations import strict_json
+from pos_integrations.errors import MalformedPayload
 from pos_integrations.fields import Secret, map_secrets
+from pos_integrations.messages import RiderStatus
 from pos_integrations.models import MenuSyncHistory, WebhookLog, WebhookStatus
 
 _PERSONAL = re.compile(
@@ -51,6 +53,21 @@ class IntegrationOutput(serializers.Serializer):
     problem = serializers.CharField()
     settings = SettingOutput(many=True)
     webhook_urls = serializers.DictField(child=serializers.CharField())
+
+
+class RiderInput(serializers.Serializer):
+    """Who brings the order, and how far he is."""
+
+    status = serializers.ChoiceField([status.value for status in RiderStatus])
+    name = serializers.RegexField(r"^[^\x00-\x1f\x7f]*\Z", max_length=200)
+    phone = serializers.RegexField(r"^\+?[0-9]{7,15}\Z", max_length=16)
+
+
+class RiderOutput(serializers.Serializer):
+    """The news is owed to the POS now."""
+
+    status = serializers.ChoiceField([status.value for status in RiderStatus])
+    push_state = serializers.CharField()
 
 
 class FindingOutput(serializers.Serializer):
@@ -133,7 +150,11 @@ class WebhookLogOutput(serializers.ModelSerializer):
 
     def get_payload(self, log: WebhookLog) -> dict[str, Any]:
         """The body, without what identifies a guest."""
-        payload: dict[str, Any] = masked_payload(strict_json.parse(log.payload.encode()))
+        # A menu may be kept that is not strict JSON; whoever can read it is its adapter.
+        try:
+            payload: dict[str, Any] = masked_payload(strict_json.parse(log.payload.encode()))
+        except MalformedPayload as error:
+            payload = {"unreadable": error.message}
         return payload
 
 

@@ -24,6 +24,7 @@ def sweep_pushes() -> None:
     """Find what nudges missed, free what dead workers held, stop what is too late."""
     outbound.expire_overdue()
     outbound.release_stuck()
+    outbound.note_silence()
     for push_id in outbound.due_pushes():
         nudge(push_order, push_id)
 

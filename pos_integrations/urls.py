@@ -13,6 +13,7 @@ from pos_integrations.views.configuration import (
 from pos_integrations.views.health import IntegrationStatusView, SystemHealthView
 from pos_integrations.views.logs import WebhookLogView
 from pos_integrations.views.menu_sync import SyncHistoryView, SyncMenuView
+from pos_integrations.views.rider import RiderView
 from pos_integrations.views.webhooks import WebhookView
 
 RESTAURANT = r"(?P<restaurant_id>[0-9]{1,18})"
@@ -31,11 +32,12 @@ urlpatterns = [
         rf"^pos-integration/{RESTAURANT}/(?P<provider_name>{NAME})/rotate-secret/?$",
         RotateSecretView.as_view(),
     ),
+    re_path(r"^orders/(?P<name>[0-9A-Za-z]{1,20})/rider/?$", RiderView.as_view()),
     re_path(r"^webhooks/logs/?$", WebhookLogView.as_view()),
     re_path(rf"^webhooks/(?P<provider>{NAME})/(?P<topic>{NAME})/?$", WebhookView.as_view()),
     re_path(
         rf"^webhooks/(?P<provider>{NAME})/(?P<public_id>[0-9a-f]{{32}})/(?P<topic>{NAME})"
-        r"(?:/(?P<token>[0-9a-zA-Z_.-]{1,128}))?/?$",
+        r"(?:/(?P<token>[^/\s]{1,200}))?/?$",
         WebhookView.as_view(),
     ),
 ]

@@ -396,6 +396,7 @@ def test_the_push_is_shown_when_something_is_owed_to_a_pos(place: SimpleNamespac
             "last_error": "No answer.",
             "sent_at": None,
             "acknowledged_at": None,
+            "silent_since": None,
         },
         "cancellation": None,
     }

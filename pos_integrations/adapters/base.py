@@ -97,12 +97,16 @@ class TopicAuth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One webhook address of a POS: its name in the path, its kind, its proof, the largest body it takes."""
+    """One webhook address of a POS: its name in the path, its kind, its proof, the largest body it takes.
+
+    `heavy`: its work takes seconds, so it is worked off alone and not with a batch.
+    """
 
     name: str
     auth: TopicAuth
     kind: TopicKind = TopicKind.EVENT
     max_bytes: int = 256 * 1024
+    heavy: bool = False
 
 
 class PosAdapter:

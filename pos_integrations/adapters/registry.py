@@ -16,3 +16,8 @@ def adapter_for(slug: str) -> PosAdapter | None:
 def choices() -> list[tuple[str, str]]:
     """For forms: a new adapter makes no migration, for Django stores this function's name."""
     return [(adapter.slug, adapter.label) for adapter in ADAPTERS.values()]
+
+
+def heavy_topics() -> frozenset[str]:
+    """Names of the webhooks whose work takes seconds."""
+    return frozenset(topic.name for adapter in ADAPTERS.values() for topic in adapter.topics if topic.heavy)

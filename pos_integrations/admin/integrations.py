@@ -249,10 +249,10 @@ class IntegrationAdmin(Guarded, admin.ModelAdmin):
         adapter = adapter_for(integration.pos_provider.provider_name)
         if adapter is None:
             return "None: this version of ding has no such adapter."
-        signed = [topic.name for topic in adapter.topics if topic.auth is TopicAuth.SIGNATURE]
-        rows = ((name, configuration.webhook_url(integration, name)) for name in signed)
-        lines = format_html_join("", '<p>{} <code style="user-select:all">{}</code></p>', rows)
         others = [topic.name for topic in adapter.topics if topic.auth is TopicAuth.ORDER_TOKEN]
+        urls = configuration.webhook_urls(integration)
+        rows = ((name, url) for name, url in urls.items() if name not in others)
+        lines = format_html_join("", '<p>{} <code style="user-select:all">{}</code></p>', rows)
         rest = (
             f"Nothing to set up for {', '.join(others)}: each order brings its own address." if others else ""
         )

@@ -13,7 +13,7 @@ from pos_integrations.configuration.account import (
     integration_of,
     masked,
 )
-from pos_integrations.configuration.addresses import callback_token, callback_url, webhook_url
+from pos_integrations.configuration.addresses import callback_token, callback_url, webhook_url, webhook_urls
 from pos_integrations.configuration.checking import check_url, check_values
 from pos_integrations.configuration.core_fields import CORE_FIELDS, fields_of, key_field_of
 from pos_integrations.configuration.saving import (
@@ -55,4 +55,5 @@ __all__ = [
     "save_integration",
     "valid_secrets",
     "webhook_url",
+    "webhook_urls",
 ]

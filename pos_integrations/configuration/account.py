@@ -99,6 +99,16 @@ def describe(integration: RestaurantPosIntegration) -> list[Setting]:
     ]
 
 
+def merged_values(integration: RestaurantPosIntegration) -> dict[str, Any]:
+    """The merged configuration without its secrets, as it stands in memory."""
+    adapter = adapter_of(integration.pos_provider)
+    return {
+        found.field.name: found.value
+        for found in _merged(adapter, _layers(integration, adapter))
+        if not found.field.secret
+    }
+
+
 def inherited(provider: PosProvider) -> dict[str, Any]:
     """What a restaurant gets where it sets nothing itself, by field; secrets masked."""
     layers = _layers(RestaurantPosIntegration(pos_provider=provider), adapter_of(provider))

@@ -8,7 +8,7 @@ import hmac
 from django.conf import settings
 
 from pos_integrations.adapters.base import TopicAuth
-from pos_integrations.configuration.account import adapter_of
+from pos_integrations.configuration.account import adapter_of, merged_values
 from pos_integrations.models import RestaurantPosIntegration
 
 
@@ -36,3 +36,15 @@ def webhook_url(integration: RestaurantPosIntegration, topic: str) -> str:
     provider = integration.pos_provider
     base = (provider.webhook_base_url or settings.PUBLIC_URL).rstrip("/")
     return f"{base}/api/webhooks/{provider.provider_name}/{integration.public_id}/{topic}"
+
+
+def webhook_urls(integration: RestaurantPosIntegration) -> dict[str, str]:
+    """Topic → address, for people: what is secret or different for each order stands in <...>."""
+    adapter = adapter_of(integration.pos_provider)
+    in_address = merged_values(integration).get("webhook_proof") == "address"
+    ends = {
+        TopicAuth.SIGNATURE: "",
+        TopicAuth.SHARED_SECRET: "/<webhook secret>" if in_address else "",
+        TopicAuth.ORDER_TOKEN: "/<sent with each order>",
+    }
+    return {topic.name: webhook_url(integration, topic.name) + ends[topic.auth] for topic in adapter.topics}

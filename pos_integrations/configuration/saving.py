@@ -13,6 +13,7 @@ from ding.errors import Conflict, DomainError
 from menus.models import Restaurant
 from pos_integrations.adapters.base import Level, PosAdapter
 from pos_integrations.adapters.registry import adapter_for
+from pos_integrations.configuration.account import merged_values
 from pos_integrations.configuration.checking import check_url, check_values, problem_with
 from pos_integrations.configuration.core_fields import fields_of, key_field_of
 from pos_integrations.configuration.webhook_secrets import add_webhook_secret, check_secret
@@ -98,11 +99,9 @@ def save_integration(
     if errors:
         raise InvalidConfiguration("Some fields are not right; nothing was saved.", fields=errors)
 
-    if dry_run:
-        return integration, created
-
-    config = changed_config(adapter, integration.restaurant_specific_config, given)
-    integration.restaurant_specific_config = config
+    integration.restaurant_specific_config = changed_config(
+        adapter, integration.restaurant_specific_config, given
+    )
     integration.pos_restaurant_id = external_id
     if endpoint is not None:
         integration.endpoint = endpoint
@@ -110,6 +109,9 @@ def save_integration(
         integration.api_key = api_key
     if active is not None:
         integration.active = active
+    _check_together(adapter, integration)
+    if dry_run:
+        return integration, created
     integration.problem = ""
     try:
         with transaction.atomic():
@@ -120,6 +122,23 @@ def save_integration(
     if webhook_secret is not None:
         add_webhook_secret(integration, webhook_secret)
     return integration, created
+
+
+def _check_together(adapter: PosAdapter, integration: RestaurantPosIntegration) -> None:
+    """What no single value shows: a staging address for a restaurant that cooks, for one."""
+    base_url = integration.endpoint or integration.pos_provider.base_api_url
+    found = adapter.check_configuration(integration.pos_restaurant_id, base_url, merged_values(integration))
+    if found:
+        columns = ("pos_restaurant_id", "endpoint")
+        raise InvalidConfiguration(
+            "Some fields cannot be right together; nothing was saved.",
+            fields={
+                name if name in columns else f"restaurant_config.{name}": [
+                    {"rule": "cannot_work", "message": words}
+                ]
+                for name, words in found.items()
+            },
+        )
 
 
 def _check_columns(

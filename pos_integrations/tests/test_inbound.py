@@ -524,7 +524,7 @@ def test_a_row_that_kills_its_worker_each_time_is_parked_after_five_claims(at, o
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(inbound, "_process", die)
+        patch.setattr(inbound.inbox, "_process", die)
         for claim in range(1, 6):
             with pytest.raises(SystemExit):
                 inbound.drain()
@@ -542,7 +542,7 @@ def test_rows_that_share_a_batch_with_a_killer_are_tried_alone_and_survive(at, c
     orders = [make_order(at.restaurant) for _ in range(30)]
     for order in orders:
         send(client, "order-status", order_status(order))
-    process = inbound._process
+    process = inbound.inbox._process
 
     def die(rows):
         if any(orders[1].reference in row.payload for row in rows):
@@ -551,7 +551,7 @@ def test_rows_that_share_a_batch_with_a_killer_are_tried_alone_and_survive(at, c
 
     deaths = 0
     with monkeypatch.context() as patch:
-        patch.setattr(inbound, "_process", die)
+        patch.setattr(inbound.inbox, "_process", die)
         while WebhookLog.objects.filter(status__in=("received", "failed")).exists():
             make_all_due()
             try:
@@ -644,7 +644,7 @@ def test_a_drain_that_fails_half_way_leaves_no_half(committed, monkeypatch):
             assert Order.objects.get(pk=order.pk).status == "confirmed"
             raise ZeroDivisionError
 
-        patch.setattr(inbound, "_apply_menu_changes", broken)
+        patch.setattr(inbound.inbox, "_apply_menu_changes", broken)
         inbound.drain()
     order.refresh_from_db()
     assert order.status == "pending"

@@ -16,6 +16,7 @@ from orders.models import OrderStatusHistory
 from orders.tests.factories import make_order
 from pos_integrations import inbound
 from pos_integrations.configuration import callback_token
+from pos_integrations.inbound import max_bytes
 from pos_integrations.models import WebhookLog
 from pos_integrations.tests.factories import (
     SIGNATURE,
@@ -25,9 +26,9 @@ from pos_integrations.tests.factories import (
     send,
     sign,
 )
-from pos_integrations.views.webhooks import MAX_BYTES
 
 ADDRESS = "/api/webhooks/petpooja/order-status"
+LIMIT = max_bytes("petpooja", "order-status")
 
 
 @pytest.fixture
@@ -128,11 +129,11 @@ def test_a_length_that_is_no_number_is_refused(at, client, length):
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read(at, client):
     fits = as_bytes(order_status("X", padding=""))
-    fits = fits.replace(b'"padding": ""', b'"padding": "%s"' % (b"x" * (MAX_BYTES - len(fits))))
-    assert len(fits) == MAX_BYTES
+    fits = fits.replace(b'"padding": ""', b'"padding": "%s"' % (b"x" * (LIMIT - len(fits))))
+    assert len(fits) == LIMIT
     assert send(client, "order-status", fits).status_code == 200
     assert code_of(send(client, "order-status", fits + b" ")) == (413, "too_large")
-    for length in (str(MAX_BYTES + 1), "9" * 5000):
+    for length in (str(LIMIT + 1), "9" * 5000):
         answer = client.generic("POST", ADDRESS, b"{}", "application/json", CONTENT_LENGTH=length)
         assert code_of(answer) == (413, "too_large")
     assert WebhookLog.objects.count() == 1
@@ -324,7 +325,7 @@ def test_without_the_database_the_sender_is_asked_to_try_again(at, client, monke
         raise error
 
     if where == "_find":
-        monkeypatch.setattr(inbound, "_find", fail)
+        monkeypatch.setattr(inbound.door, "_find", fail)
     else:
         monkeypatch.setattr(type(WebhookLog.objects), "create", fail)
     answer = send(client, "order-status", order_status("X"))

@@ -40,7 +40,6 @@ def visible_integration(
 
 
 def _output(integration: RestaurantPosIntegration) -> dict[str, object]:
-    adapter = configuration.adapter_of(integration.pos_provider)
     return IntegrationOutput(
         {
             "restaurant_id": integration.restaurant_id,
@@ -50,9 +49,7 @@ def _output(integration: RestaurantPosIntegration) -> dict[str, object]:
             "active": integration.active,
             "problem": integration.problem,
             "settings": configuration.describe(integration),
-            "webhook_urls": {
-                topic.name: configuration.webhook_url(integration, topic.name) for topic in adapter.topics
-            },
+            "webhook_urls": configuration.webhook_urls(integration),
         }
     ).data
 

@@ -16,8 +16,6 @@ from pos_integrations import inbound, tasks
 from pos_integrations.errors import MalformedPayload, NotAuthentic
 from pos_integrations.messages import WebhookRequest
 
-MAX_BYTES = 256 * 1024
-
 
 class LengthRequired(DomainError):
     """A body whose length nobody declared would be read as empty."""
@@ -55,7 +53,9 @@ class WebhookView(APIView):
             reply = inbound.receive(
                 provider_name=provider,
                 topic_name=topic,
-                request=WebhookRequest(topic, _body(request._request), _headers(request)),
+                request=WebhookRequest(
+                    topic, _body(request._request, inbound.max_bytes(provider, topic)), _headers(request)
+                ),
                 public_id=public_id,
                 token=token,
                 remote_address=request.META.get("REMOTE_ADDR", ""),
@@ -67,16 +67,17 @@ class WebhookView(APIView):
         except MalformedPayload as error:
             fields = {error.field: [{"rule": "malformed", "message": error.message}]} if error.field else None
             raise Malformed(error.message, fields=fields) from error
-        nudge(tasks.drain_webhooks)
+        if reply.status == 200:
+            nudge(tasks.drain_webhooks)
         return Response(reply.body, reply.status)
 
 
-def _body(request: HttpRequest) -> bytes:
+def _body(request: HttpRequest, limit: int) -> bytes:
     length = request.META.get("CONTENT_LENGTH", "")
     if not length.isascii() or not length.isdigit():
         raise LengthRequired("Send the body with a Content-Length.")
-    if int(length[:12]) > MAX_BYTES:
-        raise TooLarge(f"The body is larger than {MAX_BYTES} bytes.")
+    if int(length[:12]) > limit:
+        raise TooLarge(f"The body is larger than {limit} bytes.")
     return request.body
 
 

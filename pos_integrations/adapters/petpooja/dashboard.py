@@ -27,7 +27,7 @@ from pos_integrations.messages import (
 )
 
 # 160 to 250 items are 180 to 300 kB; a body limit that cut the menu off was an expensive mistake of others.
-MENU = Topic("menu", TopicAuth.SHARED_SECRET, max_bytes=10 * 1024 * 1024)
+MENU = Topic("menu", TopicAuth.SHARED_SECRET, max_bytes=10 * 1024 * 1024, heavy=True)
 STOCK = Topic("stock", TopicAuth.SHARED_SECRET)
 STORE_STATUS_GET = Topic("store-status-get", TopicAuth.SHARED_SECRET, TopicKind.QUERY)
 STORE_STATUS_UPDATE = Topic("store-status-update", TopicAuth.SHARED_SECRET)

@@ -1,4 +1,4 @@
-"""Orders → POS: the outbox.
+"""Bringing one push to its POS.
 
 A push is claimed by a conditional update with a lease, and the attempt is written and committed before the
 call. What follows is told apart by proof: provably not taken → tried again; refused → rejected with the
@@ -32,72 +32,15 @@ from pos_integrations.errors import (
     TransientError,
 )
 from pos_integrations.http import PosHttp
-from pos_integrations.messages import Account, PushResult
+from pos_integrations.messages import Account, PushResult, RiderStatus, RiderUpdate
 from pos_integrations.models import OrderPush, OrderPushAttempt, PushKind, PushState, RestaurantPosIntegration
+from pos_integrations.outbound.owing import active_integration
 
 logger = logging.getLogger(__name__)
 
 # A misconfigured or missing integration is looked at again this often, until the deadline.
 LOOK_AGAIN = dt.timedelta(seconds=30)
-DEFAULT_DEADLINE = dt.timedelta(minutes=15)
-
-
-# --- owing --------------------------------------------------------------------------------------------
-
-
-def owe_push(order: Order) -> OrderPush:
-    """Write down, in the order's own transaction, that the POS must get it."""
-    integration = active_integration(order.restaurant_id)
-    deadline = DEFAULT_DEADLINE
-    if integration is not None:
-        try:
-            deadline = dt.timedelta(minutes=account_for(integration).config["push_deadline_minutes"])
-        except ConfigurationError as error:
-            logger.warning("The integration cannot be used: %s", error, extra={"integration": integration.pk})
-    now = timezone.now()
-    return OrderPush.objects.create(
-        order=order, integration=integration, next_attempt_at=now, expires_at=now + deadline
-    )
-
-
-def owe_cancellations(order_ids: list[int]) -> list[int]:
-    """Take back what was never sent, and owe the POS a cancellation of the rest; the new pushes' ids."""
-    now = timezone.now()
-    mine = OrderPush.objects.filter(order__in=order_ids, kind=PushKind.ORDER)
-    mine.filter(state=PushState.DUE, maybe_taken=False).update(
-        state=PushState.EXPIRED, last_error="The order was cancelled before it was sent.", updated_at=now
-    )
-    reached = list(mine.exclude(state__in=(PushState.EXPIRED, PushState.REJECTED)))
-    OrderPush.objects.bulk_create(
-        [
-            OrderPush(
-                order_id=push.order_id,
-                kind=PushKind.CANCELLATION,
-                integration_id=push.integration_id,
-                next_attempt_at=now,
-                expires_at=now + DEFAULT_DEADLINE,
-            )
-            for push in reached
-        ],
-        ignore_conflicts=True,
-    )
-    owed = OrderPush.objects.filter(order__in=order_ids, kind=PushKind.CANCELLATION, state=PushState.DUE)
-    return list(owed.values_list("pk", flat=True)) if reached else []
-
-
-def active_integration(restaurant_id: int) -> RestaurantPosIntegration | None:
-    """Where a restaurant's orders go now: the active integration, the oldest if there are several."""
-    return (
-        RestaurantPosIntegration.objects.filter(
-            restaurant_id=restaurant_id, active=True, pos_provider__is_active=True
-        )
-        .select_related("restaurant", "pos_provider")
-        .order_by("pk")
-        .first()
-    )
-
-
-# --- sending ------------------------------------------------------------------------------------------
+RIDER_STATUSES = {PushKind(f"rider_{status.value}"): status for status in RiderStatus}
 
 
 def deliver(push_id: int) -> None:
@@ -105,18 +48,18 @@ def deliver(push_id: int) -> None:
     push = _claim(push_id)
     if push is None:
         return
-    call = _Call(push)
+    call = Call(push)
     try:
         result = call.make()
     except PosError as error:
-        _settle(push, call, error=error)
+        settle(push, call, error=error)
     except Exception as error:
         # One of two places that catch everything: a bug of ours must leave the row in a named state.
         logger.exception("A push failed in our own code.", extra={"push": push.pk})
         kind = OutcomeUnknown if call.sent_anything else TransientError
-        _settle(push, call, error=kind(f"An error in ding itself: {type(error).__name__}.", code="bug"))
+        settle(push, call, error=kind(f"An error in ding itself: {type(error).__name__}.", code="bug"))
     else:
-        _settle(push, call, result=result)
+        settle(push, call, result=result)
 
 
 @transactional
@@ -159,8 +102,8 @@ def _is_on(integration: RestaurantPosIntegration) -> bool:
     return integration.active and integration.pos_provider.is_active
 
 
-class _Call:
-    """One call for one claimed push."""
+class Call:
+    """One call for one claimed push; what is known of it when it ends decides what comes next."""
 
     def __init__(self, push: OrderPush) -> None:
         self.push = push
@@ -171,10 +114,11 @@ class _Call:
 
     @property
     def sent_anything(self) -> bool:
+        """Whether any bytes may have left."""
         return self.http is not None and bool(self.http.exchanges)
 
     def make(self) -> PushResult:
-        """Raises any `PosError`."""
+        """Make it. Raises any `PosError`."""
         push, integration = self.push, self.push.integration
         if integration is None:
             raise ConfigurationError("The restaurant has no active POS integration.", code="no_integration")
@@ -182,6 +126,12 @@ class _Call:
         self.account = account_for(integration)
         self.http = http_for(self.account)
         self.order = Order.objects.for_push().get(pk=push.order_id)
+        if push.kind in RIDER_STATUSES:
+            rider = RiderUpdate(
+                RIDER_STATUSES[PushKind(push.kind)], self.order.rider_name, self.order.rider_phone
+            )
+            self.adapter.update_rider(snapshot_of(self.order), rider, self.account, self.http)
+            return PushResult()
         if push.kind == PushKind.CANCELLATION:
             if push.order.pushes.filter(kind=PushKind.ORDER, state=PushState.SENDING).exists():
                 raise TransientError("The order itself is on its way just now.", code="order_in_flight")
@@ -202,25 +152,33 @@ class _Next:
     wait: dt.timedelta | None = None
 
 
-def _after(push: OrderPush, call: _Call, error: PosError) -> _Next:
+def _after(push: OrderPush, call: Call, error: PosError) -> _Next:
     outcomes = OrderPushAttempt.Outcome
     config = call.account.config if call.account else {}
-    retries_left = push.attempts <= config.get("push_retries", 3)
-    wait = _back_off(push.attempts, config.get("push_retry_seconds", 10), error.retry_after)
+    # Waiting for a person to mend our access uses no retry up.
+    tries = push.attempts - push.attempt_log.filter(outcome=outcomes.BLOCKED).count()
+    retries_left = tries <= config.get("push_retries", 3)
+    wait = _back_off(tries, config.get("push_retry_seconds", 10), error.retry_after)
     if isinstance(error, ConfigurationError):
         # The order is good; our access is not. It waits for a person, until its deadline.
-        return _Next(PushState.DUE, outcomes.NOT_SENT, LOOK_AGAIN)
+        return _Next(PushState.DUE, outcomes.BLOCKED, LOOK_AGAIN)
     if isinstance(error, PermanentError):
-        return _Next(PushState.REJECTED, outcomes.REFUSED)
+        # A refusal of the second try says nothing about the first.
+        return _Next(PushState.UNKNOWN if push.maybe_taken else PushState.REJECTED, outcomes.REFUSED)
     if isinstance(error, TransientError):
         if retries_left:
             return _Next(PushState.DUE, outcomes.NOT_SENT, wait)
         return _Next(PushState.UNKNOWN if push.maybe_taken else PushState.EXPIRED, outcomes.NOT_SENT)
-    # Unclear. A cancellation may be repeated without harm; an order only where that is proven.
-    harmless = push.kind == PushKind.CANCELLATION or _may_resend(call.adapter, config)
+    # Unclear. A cancellation or a rider's news may be repeated; an order only where that is proven harmless.
+    harmless = push.kind != PushKind.ORDER or _may_resend(call.adapter, config)
     if harmless and retries_left:
         return _Next(PushState.DUE, outcomes.UNKNOWN, wait)
     return _Next(PushState.UNKNOWN, outcomes.UNKNOWN)
+
+
+def _patience(call: Call) -> dt.timedelta:
+    """How long the kitchen may be silent about an order that the POS took."""
+    return dt.timedelta(minutes=call.account.config["silence_minutes"] if call.account else 5)
 
 
 def _may_resend(adapter: PosAdapter | None, config: Any) -> bool:
@@ -235,17 +193,19 @@ def _back_off(attempts: int, first_seconds: int, retry_after: float | None) -> d
 
 
 @transactional
-def _settle(
-    push: OrderPush, call: _Call, *, result: PushResult | None = None, error: PosError | None = None
+def settle(
+    push: OrderPush, call: Call, *, result: PushResult | None = None, error: PosError | None = None
 ) -> None:
     """Write down how a call ended; without effect when the lease was lost meanwhile."""
     now = timezone.now()
     values: dict[str, Any] = {"updated_at": now}
     if error is None:
         outcome = OrderPushAttempt.Outcome.SENT
-        values |= {"state": PushState.SENT, "sent_at": now, "next_attempt_at": None, "last_error": ""}
-        if push.kind == PushKind.CANCELLATION:
-            values |= {"state": PushState.ACKNOWLEDGED, "acknowledged_at": now}
+        values |= {"state": PushState.SENT, "sent_at": now, "last_error": ""}
+        values["next_attempt_at"] = now + _patience(call)
+        if push.kind != PushKind.ORDER:
+            # There is no further proof to wait for.
+            values |= {"state": PushState.ACKNOWLEDGED, "acknowledged_at": now, "next_attempt_at": None}
     else:
         next_ = _after(push, call, error)
         outcome = next_.outcome
@@ -267,7 +227,7 @@ def _settle(
         _tell_the_order(push, values["state"], error.message, permanent=isinstance(error, PermanentError))
 
 
-def _record(push: OrderPush, call: _Call, outcome: str, error: PosError | None) -> None:
+def _record(push: OrderPush, call: Call, outcome: str, error: PosError | None) -> None:
     exchange = call.http.exchanges[-1] if call.http and call.http.exchanges else None
     values: dict[str, Any] = {"outcome": outcome, "error": error.message[:500] if error else ""}
     if exchange is not None:
@@ -297,73 +257,15 @@ def _tell_the_order(push: OrderPush, state: PushState, reason: str, *, permanent
         source = ChangeSource.POS if permanent else ChangeSource.SYSTEM
         change_status(push.order_id, OrderStatus.REJECTED, source=source, changed_by="push", reason=reason)
     elif state == PushState.EXPIRED:
-        _reject_unsent([push.order_id])
+        reject_unsent(push.order_id)
 
 
-# --- sweeping -----------------------------------------------------------------------------------------
-
-
-def due_pushes(limit: int = 500) -> list[int]:
-    """Ids of the pushes that are due now, the oldest first."""
-    now = timezone.now()
-    due = OrderPush.objects.due(now).filter(expires_at__gt=now)
-    return list(due.order_by("next_attempt_at").values_list("pk", flat=True)[:limit])
-
-
-def release_stuck(limit: int = 100) -> int:
-    """Settle pushes whose worker died between claim and answer: nobody knows whether the POS has them."""
-    now = timezone.now()
-    stuck = OrderPush.objects.stuck(now).select_related(
-        "integration__pos_provider", "integration__restaurant"
+def reject_unsent(order_id: int) -> None:
+    """The order provably is in no kitchen and will not be: the guest must know."""
+    change_status(
+        order_id,
+        OrderStatus.REJECTED,
+        source=ChangeSource.SYSTEM,
+        changed_by="push",
+        reason="The restaurant could not be reached in time.",
     )
-    count = 0
-    for push in stuck[:limit]:
-        call = _Call(push)
-        if push.integration is not None:
-            try:
-                call.adapter, call.account = (
-                    adapter_of(push.integration.pos_provider),
-                    account_for(push.integration),
-                )
-            except ConfigurationError:
-                logger.warning("The integration of a stuck push cannot be read.", extra={"push": push.pk})
-        _settle(
-            push, call, error=OutcomeUnknown("The worker stopped while it was sending.", code="worker_lost")
-        )
-        count += 1
-    return count
-
-
-def expire_overdue(limit: int = 500) -> int:
-    """Stop sending what is past its deadline. What was never sent is rejected, the rest is a person's."""
-    now = timezone.now()
-    overdue = list(
-        OrderPush.objects.filter(state=PushState.DUE, expires_at__lte=now).values_list("pk", flat=True)[
-            :limit
-        ]
-    )
-    for push_id in overdue:
-        _expire(push_id, now)
-    return len(overdue)
-
-
-@transactional
-def _expire(push_id: int, now: dt.datetime) -> None:
-    due = OrderPush.objects.filter(pk=push_id, state=PushState.DUE, expires_at__lte=now)
-    if due.filter(maybe_taken=True).update(state=PushState.UNKNOWN, next_attempt_at=None, updated_at=now):
-        return
-    if due.update(state=PushState.EXPIRED, next_attempt_at=None, updated_at=now):
-        push = OrderPush.objects.get(pk=push_id)
-        if push.kind == PushKind.ORDER:
-            _reject_unsent([push.order_id])
-
-
-def _reject_unsent(order_ids: list[int]) -> None:
-    for order_id in order_ids:
-        change_status(
-            order_id,
-            OrderStatus.REJECTED,
-            source=ChangeSource.SYSTEM,
-            changed_by="push",
-            reason="The restaurant could not be reached in time.",
-        )

@@ -1,46 +1,45 @@
-"""Webhooks → our apps: the inbox.
+"""The inbox: `drain` works rows off in batches, one transaction each.
 
-`receive` authenticates a request and stores it, nothing more; when it returns, the row is committed.
-`drain` works rows off in batches: one transaction and a number of statements that does not grow with the
-batch. A row that fails is tried alone, later, and in the end parked with its reason.
+The number of statements does not grow with the batch. A row that fails is tried alone, later, and in the
+end parked with its reason; so is one whose work takes seconds.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hmac
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
 from ding.db import transactional
-from ding.errors import NotFound
-from menus.services import StockReport, StockVerdict, change_stock, note_announcements
+from menus.services import (
+    MenuHeld,
+    StockReport,
+    StockVerdict,
+    StoreReport,
+    change_stock,
+    change_store,
+    note_announcements,
+)
 from orders.models import ChangeSource
 from orders.services.statuses import ReportResult, StatusReport, Verdict, report_statuses
-from pos_integrations import strict_json
-from pos_integrations.adapters.base import PosAdapter, TopicAuth
-from pos_integrations.adapters.registry import adapter_for
-from pos_integrations.configuration import account_for, adapter_of, callback_token, valid_secrets
-from pos_integrations.errors import (
-    ConfigurationError,
-    MalformedPayload,
-    NotAuthentic,
-    UnsupportedEvent,
-)
+from pos_integrations import menu_sync
+from pos_integrations.adapters.registry import heavy_topics
+from pos_integrations.configuration import account_for, adapter_of
+from pos_integrations.errors import ConfigurationError, MalformedPayload, UnsupportedEvent
 from pos_integrations.messages import (
     Account,
     Event,
     MenuChanged,
+    MenuPublished,
     OrderStatusReported,
-    Outcome,
-    Reply,
     StockChanged,
+    StoreStatusChanged,
     WebhookRequest,
 )
 from pos_integrations.models import (
@@ -48,7 +47,6 @@ from pos_integrations.models import (
     PushKind,
     PushState,
     RestaurantPosIntegration,
-    RestaurantWebhookSecret,
     WebhookLog,
     WebhookStatus,
 )
@@ -58,93 +56,6 @@ logger = logging.getLogger(__name__)
 BATCH = 200
 MOST_ATTEMPTS = 5
 FIRST_RETRY = dt.timedelta(seconds=10)
-_LAST_USED_EVERY = dt.timedelta(minutes=1)
-
-# Signed for when nobody else can be: a stranger must not learn from the clock which restaurants exist.
-_NOBODYS_SECRET = "nobody signs with this secret"  # noqa: S105
-
-
-# --- at the door ----------------------------------------------------------------------------------------
-
-
-def receive(
-    *,
-    provider_name: str,
-    topic_name: str,
-    request: WebhookRequest,
-    public_id: str | None = None,
-    token: str = "",
-    remote_address: str = "",
-) -> Reply:
-    """Authenticate and store one request; the answer in the POS's own words.
-
-    Raises:
-        NotFound: no such provider or topic.
-        NotAuthentic: nobody we know sent this; nothing was stored.
-        MalformedPayload: not what this POS sends; nothing was stored.
-    """
-    adapter = adapter_for(provider_name)
-    topic = adapter.topic(topic_name) if adapter else None
-    if adapter is None or topic is None:
-        raise NotFound("There is no such webhook address.")
-    if topic.auth is TopicAuth.ORDER_TOKEN:
-        integration = _by_order_token(adapter, request, public_id, token)
-    else:
-        integration = _by_signature(adapter, request, public_id)
-    strict_json.parse_object(request.body)
-    WebhookLog.objects.create(
-        pos_provider_id=integration.pos_provider_id,
-        integration_id=integration.pk,
-        restaurant_id=integration.restaurant_id,
-        webhook_type=topic.name,
-        payload=request.body.decode(),
-        next_attempt_at=timezone.now(),
-        remote_address=remote_address,
-    )
-    return adapter.reply(topic, Outcome.ACCEPTED)
-
-
-def _find(adapter: PosAdapter, **lookup: Any) -> RestaurantPosIntegration | None:
-    return (
-        RestaurantPosIntegration.objects.select_related("pos_provider", "restaurant")
-        .filter(active=True, pos_provider__is_active=True, pos_provider__provider_name=adapter.slug, **lookup)
-        .first()
-    )
-
-
-def _by_signature(
-    adapter: PosAdapter, request: WebhookRequest, public_id: str | None
-) -> RestaurantPosIntegration:
-    """The integration whose secret signed the body, and whose restaurant the body names."""
-    named = adapter.account_ref(request)
-    lookup = {"pos_restaurant_id": named} if public_id is None else {"public_id": public_id}
-    integration = _find(adapter, **lookup)
-    secrets = valid_secrets(integration) if integration else []
-    # Without a secret there is still one comparison, and it is still refused.
-    fitting = adapter.verify(request, [secret for _, secret in secrets] or [_NOBODYS_SECRET])
-    if integration is None or not secrets or integration.pos_restaurant_id != named:
-        raise NotAuthentic
-    now = timezone.now()
-    seldom = Q(last_used_at=None) | Q(last_used_at__lt=now - _LAST_USED_EVERY)
-    RestaurantWebhookSecret.objects.filter(seldom, pk=secrets[fitting][0]).update(last_used_at=now)
-    return integration
-
-
-def _by_order_token(
-    adapter: PosAdapter, request: WebhookRequest, public_id: str | None, token: str
-) -> RestaurantPosIntegration:
-    """The integration of the address, when the token belongs to the order that the body names."""
-    reference, named = adapter.order_reference(request), adapter.account_ref(request)
-    integration = _find(adapter, public_id=public_id or "")
-    expected = callback_token(integration or RestaurantPosIntegration(public_id=""), reference)
-    if not hmac.compare_digest(expected.encode(), token.encode()):
-        raise NotAuthentic
-    if integration is None or integration.pos_restaurant_id != named:
-        raise NotAuthentic
-    return integration
-
-
-# --- working off ----------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -174,6 +85,9 @@ def drain(limit: int = BATCH) -> Drained:
     """Claim what is due and work it off: new rows together, rows that were tried before one by one."""
     fresh, alone = _claim(limit)
     drained = Drained(len(fresh) + len(alone))
+    heavy = heavy_topics()
+    alone = [row for row in fresh if row.webhook_type in heavy] + alone
+    fresh = [row for row in fresh if row.webhook_type not in heavy]
     if fresh:
         try:
             drained.menus_due |= _process(fresh)
@@ -225,6 +139,8 @@ def _process(rows: Sequence[WebhookLog]) -> bool:
     works = _parsed(rows)
     _apply_statuses(works)
     _apply_stock(works)
+    _apply_store(works)
+    _apply_published(works)
     menus_due = _apply_menu_changes(works)
     _save(works)
     return menus_due
@@ -242,11 +158,11 @@ def _parsed(rows: Sequence[WebhookLog]) -> list[_Work]:
     for row in rows:
         work = _Work(row)
         works.append(work)
-        integration = integrations[row.integration_id]
+        integration = row.integration = integrations[row.integration_id]
         try:
             if integration.pk not in accounts:
                 accounts[integration.pk] = account_for(integration)
-            request = WebhookRequest(row.webhook_type, row.payload.encode())
+            request = WebhookRequest(row.webhook_type, row.payload.encode(), received_at=row.created_at)
             work.events = adapter_of(integration.pos_provider).parse(request, accounts[integration.pk])
         except UnsupportedEvent as error:
             work.status, work.verdict, work.error = WebhookStatus.IGNORED, "unsupported", str(error)[:500]
@@ -281,6 +197,10 @@ def _apply_statuses(works: Sequence[_Work]) -> None:
                 happened_at=event.happened_at,
                 prep_minutes=event.prep_minutes,
                 delivery_minutes=event.delivery_minutes,
+                rider_name=event.rider_name,
+                rider_phone=event.rider_phone,
+                modified=event.modified,
+                auto_accepted=event.auto_accepted,
             )
             for work, event in pairs
         ]
@@ -327,6 +247,7 @@ def _apply_stock(works: Sequence[_Work]) -> None:
                 available=event.available,
                 addons=event.addons,
                 happened_at=event.happened_at,
+                until=event.until,
             )
             for work, event in pairs
         ]
@@ -337,6 +258,38 @@ def _apply_stock(works: Sequence[_Work]) -> None:
             work.status, work.error = WebhookStatus.PARKED, "The menu has no such item; sync the menu."
         elif verdict != StockVerdict.APPLIED:
             work.status = WebhookStatus.IGNORED
+
+
+def _apply_store(works: Sequence[_Work]) -> None:
+    pairs = _each(works, StoreStatusChanged)
+    if not pairs:
+        return
+    verdicts = change_store(
+        [
+            StoreReport(
+                restaurant_id=work.row.restaurant_id,
+                accepting=event.open,
+                until=event.until,
+                happened_at=event.happened_at,
+            )
+            for work, event in pairs
+        ]
+    )
+    for (work, _), verdict in zip(pairs, verdicts, strict=True):
+        work.verdict = verdict
+        if verdict != StockVerdict.APPLIED:
+            work.status = WebhookStatus.IGNORED
+
+
+def _apply_published(works: Sequence[_Work]) -> None:
+    for work, event in _each(works, MenuPublished):
+        try:
+            applied = menu_sync.apply_published(work.row.integration, event.menu)
+        except MenuHeld as error:
+            work.status, work.verdict, work.error = WebhookStatus.PARKED, "held", error.message[:500]
+        else:
+            work.verdict = Verdict.APPLIED.value if applied else Verdict.DUPLICATE.value
+            work.status = WebhookStatus.PROCESSED if applied else WebhookStatus.IGNORED
 
 
 def _apply_menu_changes(works: Sequence[_Work]) -> bool:

@@ -1,0 +1,89 @@
+"""What is owed to a POS, written down in the transaction that makes it owed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+from django.utils import timezone
+
+from orders.models import Order
+from pos_integrations.configuration import account_for
+from pos_integrations.errors import (
+    ConfigurationError,
+)
+from pos_integrations.messages import RiderUpdate
+from pos_integrations.models import OrderPush, PushKind, PushState, RestaurantPosIntegration
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_DEADLINE = dt.timedelta(minutes=15)
+
+
+def owe_push(order: Order) -> OrderPush:
+    """Write down, in the order's own transaction, that the POS must get it."""
+    integration = active_integration(order.restaurant_id)
+    deadline = DEFAULT_DEADLINE
+    if integration is not None:
+        try:
+            deadline = dt.timedelta(minutes=account_for(integration).config["push_deadline_minutes"])
+        except ConfigurationError as error:
+            logger.warning("The integration cannot be used: %s", error, extra={"integration": integration.pk})
+    now = timezone.now()
+    return OrderPush.objects.create(
+        order=order, integration=integration, next_attempt_at=now, expires_at=now + deadline
+    )
+
+
+def owe_cancellations(order_ids: list[int]) -> list[int]:
+    """Take back what was never sent, and owe the POS a cancellation of the rest; the new pushes' ids."""
+    now = timezone.now()
+    mine = OrderPush.objects.filter(order__in=order_ids, kind=PushKind.ORDER)
+    mine.filter(state=PushState.DUE, maybe_taken=False).update(
+        state=PushState.EXPIRED, last_error="The order was cancelled before it was sent.", updated_at=now
+    )
+    reached = list(mine.exclude(state__in=(PushState.EXPIRED, PushState.REJECTED)))
+    OrderPush.objects.bulk_create(
+        [
+            OrderPush(
+                order_id=push.order_id,
+                kind=PushKind.CANCELLATION,
+                integration_id=push.integration_id,
+                next_attempt_at=now,
+                expires_at=now + DEFAULT_DEADLINE,
+            )
+            for push in reached
+        ],
+        ignore_conflicts=True,
+    )
+    owed = OrderPush.objects.filter(order__in=order_ids, kind=PushKind.CANCELLATION, state=PushState.DUE)
+    return list(owed.values_list("pk", flat=True)) if reached else []
+
+
+def owe_rider_update(order_id: int, rider: RiderUpdate) -> OrderPush:
+    """Owe the POS the news of how far a rider is. The same again is told again, which is harmless."""
+    now = timezone.now()
+    push, _ = OrderPush.objects.update_or_create(
+        order_id=order_id,
+        kind=PushKind(f"rider_{rider.status.value}"),
+        defaults={
+            "state": PushState.DUE,
+            "attempts": 0,
+            "next_attempt_at": now,
+            "expires_at": now + DEFAULT_DEADLINE,
+            "last_error": "",
+        },
+    )
+    return push
+
+
+def active_integration(restaurant_id: int) -> RestaurantPosIntegration | None:
+    """Where a restaurant's orders go now: the active integration, the oldest if there are several."""
+    return (
+        RestaurantPosIntegration.objects.filter(
+            restaurant_id=restaurant_id, active=True, pos_provider__is_active=True
+        )
+        .select_related("restaurant", "pos_provider")
+        .order_by("pk")
+        .first()
+    )
