@@ -18,10 +18,10 @@ from menus.models import Restaurant
 from notifications.models import Notification
 from orders.models import Order, OrderStatusHistory
 from orders.status import FINAL
-from pos_integrations.configuration import save_integration, valid_secrets
+from pos_integrations.configuration import save_integration, valid_secrets, webhook_url
 from pos_integrations.menu_sync import Trigger, sync_menu
 from pos_integrations.models import OrderPushAttempt, PosProvider, RestaurantPosIntegration, WebhookLog
-from pos_integrations.simulator import DEMO_CREDENTIALS, SAMPLE_CODES
+from pos_integrations.simulator import DEMO_CREDENTIALS, SAMPLE_CODES, SimulatedPos
 
 PROVIDER = "petpooja"
 NAME = "Demo Lounge"
@@ -91,6 +91,13 @@ def set_up(pos_url: str) -> RestaurantPosIntegration:
     secret = _kept("webhook-secret", lambda: secrets.token_urlsafe(32), lambda kept: kept in known)
     save_integration(restaurant=restaurant, provider_name=PROVIDER, webhook_secret=secret)
     return integration
+
+
+def connect_dashboard(pos: SimulatedPos, integration: RestaurantPosIntegration) -> None:
+    """Type ding's addresses into the simulated POS's dashboard, so that its own pushes arrive."""
+    (_, secret), *_ = valid_secrets(integration)
+    url = webhook_url(integration, "menu").removesuffix("/menu")
+    pos.outlets[integration.pos_restaurant_id].set_dashboard(url=url, token=secret)
 
 
 def sync(integration: RestaurantPosIntegration) -> int:

@@ -56,6 +56,7 @@ class Command(BaseCommand):
         try:
             with everything:
                 integration = demo.set_up(pos.base_url)
+                demo.connect_dashboard(pos, integration)
                 items = demo.sync(integration)
                 key = demo.api_key(integration.restaurant)
                 self._welcome(base_url, pos.base_url, integration.restaurant_id, items)
@@ -80,7 +81,7 @@ ding is up.
   API key          {var}/demo-api-key
   webhook secret   {var}/demo-webhook-secret
   restaurant       {restaurant_id} ({demo.NAME}), {items} items synchronised
-  simulated POS    {pos_url}
+  simulated POS    {pos_url}/     its terminal: cook by hand, switch items off
 """
         )
 
