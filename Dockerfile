@@ -6,7 +6,8 @@ RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashe
 
 FROM python:3.11-slim-bookworm
 RUN apt-get update && apt-get install -y --no-install-recommends libmariadb3 \
-    && rm -rf /var/lib/apt/lists/* && useradd --system --create-home ding
+    && rm -rf /var/lib/apt/lists/* && useradd --system --create-home ding \
+    && install -d -o ding /media
 COPY --from=build /venv /venv
 COPY --chown=ding . /app
 WORKDIR /app

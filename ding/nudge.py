@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from typing import Any
 
 from celery import Task
@@ -18,6 +19,8 @@ from django.db import transaction
 logger = logging.getLogger(__name__)
 
 MOST_PENDING = 10_000
+# Nudges of a burst are gathered for so long: one drain for many webhooks, not one for each.
+GATHER_SECONDS = 0.05
 
 
 def nudge(task: Task, *ids: int) -> None:
@@ -49,9 +52,11 @@ class _Publisher:
             with self._wake:
                 while not self._pending:
                     self._wake.wait()
-                (name, ids), task = next(iter(self._pending.items()))
-                del self._pending[name, ids]
-            self._publish(task, ids)
+            time.sleep(GATHER_SECONDS)
+            with self._wake:
+                gathered, self._pending = self._pending, {}
+            for (_, ids), task in gathered.items():
+                self._publish(task, ids)
 
     def _publish(self, task: Task, ids: tuple[int, ...]) -> Any:
         try:

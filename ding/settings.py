@@ -23,7 +23,7 @@ env = environ.FileAwareEnv()
 env_file = Path(env.str("DING_ENV_FILE", default=str(BASE_DIR / ".env")))
 if env_file.is_file():
     env.read_env(env_file)
-# What ding itself writes to disk: the SQLite database, the demo's keys.
+# What ding itself writes to disk: the SQLite database, the menus' pictures, the demo's keys.
 VAR_DIR = BASE_DIR / env.str("VAR_DIR", default="var")
 
 
@@ -181,6 +181,11 @@ elif _database["ENGINE"].endswith("mysql"):
     }
     _database.setdefault("TEST", {}).update({"CHARSET": "utf8mb4"})
 
+# Where workers put the menus' pictures; the web processes serve them from there.
+MEDIA_ROOT = BASE_DIR / env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
+# Their address; a whole one (https://…) when a CDN stands before it or shops show menus as they come.
+MEDIA_URL = env.str("MEDIA_URL", default="/media/")
+
 # --- Workers ---
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="memory://localhost")
 CELERY_BROKER_TRANSPORT_OPTIONS = (
@@ -219,6 +224,7 @@ CELERY_TASK_ROUTES = {
     "pos_integrations.tasks.drain_webhooks": {"queue": "webhooks"},
     "pos_integrations.tasks.sync_menu": {"queue": "menus"},
     "pos_integrations.tasks.sweep_menu_syncs": {"queue": "menus"},
+    "pos_integrations.tasks.copy_images": {"queue": "menus"},
     "menus.tasks.*": {"queue": "menus"},
     "notifications.tasks.*": {"queue": "notifications"},
 }
@@ -233,6 +239,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep pushes": _every("pos_integrations.tasks.sweep_pushes", 5),
     "drain webhooks": _every("pos_integrations.tasks.drain_webhooks", 5),
     "sweep menu syncs": _every("pos_integrations.tasks.sweep_menu_syncs", 15),
+    "copy images": _every("pos_integrations.tasks.copy_images", 60),
     "end waits": _every("menus.tasks.end_waits", 20),
     "send notifications": _every("notifications.tasks.send_due", 5),
 }

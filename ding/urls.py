@@ -7,7 +7,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from ding import operations
+from ding import media, operations
 
 handler400 = "ding.api.bad_request"
 handler404 = "ding.api.not_found"
@@ -21,6 +21,7 @@ urlpatterns = [
     path("api/", include("pos_integrations.urls")),
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^api/docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    re_path(media.MENU_IMAGE, media.menu_image),
     re_path(r"^healthz/?$", operations.healthz),
     re_path(r"^readyz/?$", operations.readyz),
     re_path(r"^metrics/?$", operations.metrics),

@@ -40,12 +40,13 @@ class Menu(models.Model):
 
     `version` grows with every change of any row, in the same transaction: whoever reads the menu in
     several statements and finds the same version before and after has read one menu.
-    `charges` is `menus.snapshot.Charges` as JSON.
+    `charges` is `menus.snapshot.Charges` as JSON; `details` what else the POS tells of the whole.
     """
 
     restaurant = models.OneToOneField(Restaurant, models.PROTECT, primary_key=True, related_name="menu")
     version = models.PositiveBigIntegerField(default=0)
     charges = models.JSONField(default=dict)
+    details = models.JSONField(default=dict)
     synced_at = models.DateTimeField(null=True)
     # The time stamp of the newest "menu changed" that the POS sent; older ones are replays.
     announced_at = models.DateTimeField(null=True)
@@ -212,3 +213,31 @@ class Variation(Stocked, MenuRow):
         constraints = [
             models.UniqueConstraint(fields=("restaurant", "external_id"), name="uq_variation_external")
         ]
+
+
+class MenuImage(models.Model):
+    """A picture that a menu names, and our copy of it.
+
+    `source_key` is `menus.images.source_key` of its address, `url` the newest whole address; `file` is the
+    copy's path below MEDIA_ROOT, empty until there is one. `next_attempt_at` None: nothing more to do.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    restaurant = models.ForeignKey(Restaurant, models.PROTECT, db_index=False)
+    source_key = models.CharField(max_length=64)
+    url = models.TextField()
+    file = models.CharField(max_length=255, blank=True, default="", db_default="")
+    content_type = models.CharField(max_length=20, blank=True, default="", db_default="")
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    # While a worker is at it: when its lease ends.
+    next_attempt_at = models.DateTimeField(null=True, db_index=True)
+    last_error = models.CharField(max_length=500, blank=True, default="", db_default="")
+    created_at = models.DateTimeField(auto_now_add=True, db_default=UtcNow())
+    updated_at = models.DateTimeField(auto_now=True, db_default=UtcNow())
+
+    class Meta:
+        db_table = "MenuImages"
+        constraints = [models.UniqueConstraint(fields=("restaurant", "source_key"), name="uq_menu_image")]
+
+    def __str__(self) -> str:
+        return self.file or f"picture {self.pk}, not copied"

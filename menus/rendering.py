@@ -9,12 +9,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
-from menus.models import AddOnGroup, AddOnItem, Category, Item, Menu, Restaurant, Tax, Variation
+from menus.images import source_key
+from menus.models import AddOnGroup, AddOnItem, Category, Item, Menu, MenuImage, Restaurant, Tax, Variation
 
 # Grows when the shape of the document changes, so that no client keeps an old one.
-SHAPE = 2
+SHAPE = 3
 MOST_KEPT = 64
 TRIES = 5
 
@@ -133,6 +135,17 @@ def _document(restaurant: Restaurant) -> dict[str, Any]:
     off = Variation.objects.filter(restaurant=restaurant, active=False).exclude(content_hash="")
     switched_off = set(off.values_list("item_id", flat=True)).difference(variations)
     categories = {category.pk: category for category in rows(Category)}
+    # Our copy, or else the newest address of the original: that in the menu's row may have expired.
+    images = {
+        key: settings.MEDIA_URL + file if file else url
+        for key, url, file in MenuImage.objects.filter(restaurant=restaurant).values_list(
+            "source_key", "url", "file"
+        )
+    }
+
+    def image_url(row: Item | Category) -> str:
+        return images.get(source_key(row.image_url), row.image_url)
+
     taxes = {
         tax.external_id: {
             "id": tax.pk,
@@ -163,7 +176,7 @@ def _document(restaurant: Restaurant) -> dict[str, Any]:
                 "taxes": [taxes[tax_id]["id"] for tax_id in item.tax_ids if tax_id in taxes],
                 "order_types": item.order_types,
                 "diet": item.diet,
-                "image_url": item.image_url,
+                "image_url": image_url(item),
                 "prep_minutes": item.prep_minutes,
                 "available": item.in_stock and (not own or any(v["available"] for v in own)),
                 "variations": own,
@@ -184,13 +197,14 @@ def _document(restaurant: Restaurant) -> dict[str, Any]:
             "prep_minutes": charges.get("prep_minutes"),
             "delivery_minutes": charges.get("delivery_minutes"),
         },
+        "details": menu.details,
         "categories": [
             {
                 "id": category.pk,
                 "external_id": category.external_id,
                 "name": category.name,
                 "parent_external_id": category.parent_external_id,
-                "image_url": category.image_url,
+                "image_url": image_url(category),
                 "opening": category.opening,
                 "details": category.details,
             }

@@ -62,7 +62,10 @@ class Liability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaxSnapshot:
-    """One tax. `inclusive`: already inside the price. Empty `order_types`: applies to all of them."""
+    """One tax. `inclusive`: already inside the price. Empty `order_types`: applies to all of them.
+
+    `base`: total makes it a tax on taxes, see `orders.pricing.taxes`.
+    """
 
     external_id: str
     name: str
@@ -204,7 +207,7 @@ class DiscountSnapshot:
     """A discount of the menu. Empty `order_types`, `days`: all of them. `days`: 0 is Monday.
 
     `min_amount`: the items' sum from which it applies. `max_discount`: the most it takes off an order.
-    `needs_coupon`: applies only when the guest gives its code, so never by itself.
+    `needs_coupon`: applies only when the guest gives `coupon_code`, in any case; so never without a code.
     """
 
     external_id: str
@@ -223,6 +226,7 @@ class DiscountSnapshot:
     max_amount: Decimal | None = None
     max_discount: Decimal | None = None
     needs_coupon: bool = False
+    coupon_code: str = ""
     active: bool = True
     rank: int = 0
 
@@ -270,7 +274,10 @@ class MenuProblem:
 
 @dataclass(frozen=True, slots=True)
 class MenuSnapshot:
-    """A whole menu. What is not in it is gone from the menu."""
+    """A whole menu. What is not in it is gone from the menu.
+
+    `details`: JSON-ready facts about it as a whole that nothing here computes with (tables, delivery hours).
+    """
 
     categories: tuple[CategorySnapshot, ...] = ()
     items: tuple[ItemSnapshot, ...] = ()
@@ -279,3 +286,4 @@ class MenuSnapshot:
     discounts: tuple[DiscountSnapshot, ...] = ()
     charges: Charges = Charges()
     problems: tuple[MenuProblem, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)

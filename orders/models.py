@@ -60,6 +60,16 @@ class Order(models.Model):
     notes = models.CharField(max_length=500, blank=True, default="")
     scheduled_for = models.DateTimeField(null=True)
     prep_minutes = models.PositiveIntegerField(null=True)
+    coupon = models.CharField(
+        max_length=50,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="As the guest wrote it. Which discount applied is in the breakdown.",
+    )
+    pickup_code = models.CharField(max_length=10, blank=True, default="", db_default="")
+    urgent = models.BooleanField(default=False, db_default=False)
+    urgent_minutes = models.PositiveIntegerField(null=True, help_text="Wanted within so many minutes.")
 
     currency = models.CharField(max_length=3)
     items_total = _money(help_text="Lines before discount.")

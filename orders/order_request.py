@@ -33,7 +33,10 @@ class LineRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
-    """One order. `expected_total`: what the client has shown to the guest; None: not checked."""
+    """One order. `expected_total`: what the client has shown to the guest; None: not checked.
+
+    `pickup_code`: what the guest or rider says at the counter. `urgent_minutes`: wanted within; None: not said.
+    """
 
     restaurant_id: int
     order_type: OrderType
@@ -44,6 +47,10 @@ class OrderRequest:
     persons: int = 0
     scheduled_for: dt.datetime | None = None
     notes: str = ""
+    coupon: str = ""
+    pickup_code: str = ""
+    urgent: bool = False
+    urgent_minutes: int | None = None
     expected_total: Decimal | None = None
 
     def sha256(self) -> str:

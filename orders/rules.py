@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from menus.models import AddOnItem, Item, Restaurant, Variation
 from menus.serialization import opening_from_json
 from menus.snapshot import Charges, DiscountSnapshot, GroupOffer, OrderType, TaxSnapshot
 from orders.order_request import LineRequest, OrderRequest
-from orders.pricing import Quote
+from orders.pricing import Basket, Hindrance, Quote, coupon_discounts, hindrance
 
 MOST_UNITS = 999
 MOST_ADDON_UNITS = 99
@@ -315,6 +316,57 @@ def check_quote(violations: Violations, request: OrderRequest, quote: Quote, cha
             expected=str(quote.total),
             given=f"{request.expected_total:.2f}",
         )
+
+
+def check_coupon(violations: Violations, basket: Basket) -> None:
+    """A coupon must fit a discount that this order may have, whether or not another one saves more."""
+    if not basket.coupon:
+        return
+    offers = coupon_discounts(basket)
+    if not offers:
+        violations.add(
+            "coupon",
+            "coupon_unknown",
+            "The restaurant has no such coupon now. Check how it is written or leave it out.",
+            given=basket.coupon,
+        )
+        return
+    hindrances = [hindrance(offer, basket) for offer in offers]
+    if hindrances[0] is not None and all(hindrances):
+        condition, needed = hindrances[0], _needed(hindrances[0], offers[0])
+        violations.add(
+            "coupon",
+            "coupon_not_applicable",
+            f"The coupon is for {needed}. Change the order or leave the coupon out.",
+            expected={"condition": condition.value, "needed": needed},
+            given=basket.coupon,
+        )
+
+
+def _needed(condition: Hindrance, offer: DiscountSnapshot) -> str:
+    """What a discount is for, in words."""
+    match condition:
+        case Hindrance.ORDER_TYPE:
+            return " or ".join(offer.order_types)
+        case Hindrance.TIME:
+            return _when(offer)
+        case Hindrance.MINIMUM:
+            return f"items of at least {offer.min_amount:.2f}"
+        case Hindrance.MAXIMUM:
+            return f"items of at most {offer.max_amount:.2f}"
+        case Hindrance.ITEMS:
+            return "other items"
+
+
+def _when(offer: DiscountSnapshot) -> str:
+    """The window of a discount: "Friday, Saturday, 18:00 to 02:00, until 2026-01-31"."""
+    parts = [calendar.day_name[day] for day in offer.days]
+    if offer.time_from or offer.time_to:
+        opens, closes = offer.time_from or dt.time.min, offer.time_to or dt.time.max
+        parts.append(f"{opens:%H:%M} to {closes:%H:%M}")
+    parts += [f"from {offer.starts}"] if offer.starts else []
+    parts += [f"until {offer.ends}"] if offer.ends else []
+    return ", ".join(parts)
 
 
 def _amounts(quote: Quote) -> Iterator[Decimal]:

@@ -72,6 +72,16 @@ class Email(OnlyText, serializers.EmailField):
     """An address, or nothing."""
 
 
+class OnlyBoolean(serializers.BooleanField):
+    """A field that takes JSON's true and false, not what could be read as one."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        """Refuse other types."""
+        if data is not empty and not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return super().run_validation(data)
+
+
 class Word(OnlyText, serializers.ChoiceField):
     """One of some words, in any case."""
 
@@ -153,6 +163,10 @@ def _phone() -> RegexValidator:
     )
 
 
+def _pickup_code() -> RegexValidator:
+    return RegexValidator(r"^[0-9]{4,10}\Z", "Write 4 to 10 digits.", "pickup_code")
+
+
 # --- in ------------------------------------------------------------------------------------------------
 
 
@@ -196,18 +210,39 @@ class OrderInput(serializers.Serializer):
     persons = serializers.IntegerField(min_value=0, max_value=500, default=0)
     scheduled_for = Moment(allow_null=True, default=None)
     notes = Text(lines=True, max_length=500, allow_blank=True, default="")
+    coupon = Text(
+        max_length=50,
+        allow_blank=True,
+        default="",
+        help_text="In any case. Refused when it cannot apply. Without it, or when another discount saves more, "
+        "the menu's best discount applies.",
+    )
+    pickup_code = Text(
+        max_length=10,
+        allow_blank=True,
+        default="",
+        validators=[_pickup_code()],
+        help_text="What the guest or rider says at the counter: 4 to 10 digits.",
+    )
+    urgent = OnlyBoolean(default=False)
+    urgent_minutes = serializers.IntegerField(
+        min_value=1, max_value=240, allow_null=True, default=None, help_text="Only with `urgent`."
+    )
     expected_total = Amount(
         min_value=Decimal(0), allow_null=True, default=None, help_text="Refused when the total is another."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """What one order type needs and others do not."""
+        """What one kind of order needs and others do not."""
         if attrs["order_type"] == OrderType.DELIVERY and not attrs["customer"]["address"]:
             error = serializers.ErrorDetail("A delivery needs an address.", "required")
             raise serializers.ValidationError({"customer": {"address": [error]}})
         if attrs["order_type"] == OrderType.DINE_IN and not attrs["table_no"]:
             error = serializers.ErrorDetail("An order at a table needs the table's number.", "required")
             raise serializers.ValidationError({"table_no": [error]})
+        if attrs["urgent_minutes"] is not None and not attrs["urgent"]:
+            error = serializers.ErrorDetail("Only an urgent order has these. Set urgent, too.", "not_urgent")
+            raise serializers.ValidationError({"urgent_minutes": [error]})
         return attrs
 
     def as_request(self) -> OrderRequest:
@@ -314,6 +349,7 @@ class QuoteAnswer(serializers.Serializer):
     currency = serializers.CharField()
     items = LineAnswer(many=True)
     totals = TotalsAnswer(source="*")
+    coupon = serializers.CharField()
     breakdown = BreakdownAnswer()
 
     @classmethod
@@ -357,6 +393,7 @@ class QuoteAnswer(serializers.Serializer):
                 "service_charge": quote.service.amount,
                 "tax_total": quote.tax_total,
                 "total": quote.total,
+                "coupon": request.coupon,
                 "breakdown": breakdown_as_json(quote),
             }
         )
@@ -429,7 +466,13 @@ class OrderAnswer(serializers.Serializer):
     items = LineAnswer(many=True)
     currency = serializers.CharField()
     totals = TotalsAnswer(source="*")
+    coupon = serializers.CharField(
+        help_text="As the guest wrote it; the discount that applied is in `breakdown`."
+    )
     breakdown = BreakdownAnswer()
+    pickup_code = serializers.CharField()
+    urgent = serializers.BooleanField()
+    urgent_minutes = serializers.IntegerField(allow_null=True)
     pos_order_id = serializers.CharField()
     prep_minutes = serializers.IntegerField(allow_null=True)
     scheduled_for = serializers.DateTimeField(allow_null=True)

@@ -90,7 +90,8 @@ class OrderSnapshot:
     """One order as the POS shall get it.
 
     `reference` is our id, unique for ever. `placed_at`, `scheduled_for` are aware UTC. `total` is what
-    the guest pays; what is due to the restaurant alone is the adapter's to derive.
+    the guest pays; what is due to the restaurant alone is the adapter's to derive. `pickup_code`: digits that
+    the guest or rider says at the counter. `urgent_minutes`: wanted within; None: not said.
     """
 
     reference: str
@@ -111,3 +112,6 @@ class OrderSnapshot:
     table_no: str = ""
     persons: int = 0
     notes: str = ""
+    pickup_code: str = ""
+    urgent: bool = False
+    urgent_minutes: int | None = None

@@ -40,6 +40,9 @@ def snapshot_of(order: Order) -> OrderSnapshot:
         table_no=order.table_no,
         persons=order.persons,
         notes=order.notes,
+        pickup_code=order.pickup_code,
+        urgent=order.urgent,
+        urgent_minutes=order.urgent_minutes,
     )
 
 

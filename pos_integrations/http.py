@@ -136,17 +136,33 @@ class PosHttp:
         body = json.dumps(payload, separators=(",", ":")).encode()
         shown = json.dumps(payload, ensure_ascii=False)
         exchange = Exchange("POST", self._masked(url), self._masked(shown)[:KEPT_CHARACTERS])
+        as_json = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
+        return self._exchange(exchange, url, body, as_json, max_bytes or self._max_bytes)
+
+    def get(self, url: str, max_bytes: int) -> Answer:
+        """GET a file, as guarded as `post`; its content is not kept in the record.
+
+        Raises:
+            ConfigurationError, TransientError, OutcomeUnknown: as `post` does.
+        """
+        exchange = Exchange("GET", self._masked(url), "")
+        return self._exchange(exchange, url, None, {"Accept": "*/*"}, max_bytes)
+
+    def _exchange(
+        self, exchange: Exchange, url: str, body: bytes | None, headers: Mapping[str, str], max_bytes: int
+    ) -> Answer:
         self.exchanges.append(exchange)
         started = time.monotonic()
         try:
-            answer = self._send(url, body, headers or {}, max_bytes or self._max_bytes)
+            answer = self._send(exchange.method, url, body, headers, max_bytes)
         except PosError as error:
             exchange.error = self._masked(f"{type(error).__name__}: {error.message}")
             raise
         finally:
             exchange.duration_ms = round((time.monotonic() - started) * 1000)
         exchange.status = answer.status
-        exchange.response_body = self._masked(answer.body.decode("utf-8", "replace"))[:KEPT_CHARACTERS]
+        if body is not None:
+            exchange.response_body = self._masked(answer.body.decode("utf-8", "replace"))[:KEPT_CHARACTERS]
         if 300 <= answer.status < 400:
             # Whoever redirects may have read the body first: no proof that it was not taken.
             raise OutcomeUnknown(
@@ -155,7 +171,9 @@ class PosHttp:
             )
         return answer
 
-    def _send(self, url: str, body: bytes, headers: Mapping[str, str], max_bytes: int) -> Answer:
+    def _send(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], max_bytes: int
+    ) -> Answer:
         if not url.startswith("https://") and not (self._allow_plain_http and url.startswith("http://")):
             raise ConfigurationError("The POS's address must begin with https://.", code="address")
         deadline = time.monotonic() + self._timeout
@@ -165,12 +183,11 @@ class PosHttp:
             session.mount("https://", guard)
             session.mount("http://", guard)
             try:
-                response = session.post(
+                response = session.request(
+                    method,
                     url,
                     data=body,
                     headers={
-                        "Content-Type": "application/json",
-                        "Accept": "application/json",
                         # A compressed answer could be a bomb; none of ours needs compressing.
                         "Accept-Encoding": "identity",
                         # A fresh connection for each call: a reused one may have been closed under us,

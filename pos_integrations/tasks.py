@@ -7,7 +7,7 @@ import time
 from celery import shared_task
 
 from ding.nudge import nudge
-from pos_integrations import inbound, menu_sync, outbound
+from pos_integrations import inbound, menu_images, menu_sync, outbound
 
 # A task gives its worker back after this, and asks for another run if work is left.
 BUDGET_SECONDS = 20
@@ -45,6 +45,7 @@ def drain_webhooks() -> None:
 def sync_menu(integration_id: int) -> None:
     """Sync the menu of one integration, if that is due."""
     menu_sync.sync_due(integration_id)
+    nudge(copy_images)
 
 
 @shared_task(name="pos_integrations.tasks.sweep_menu_syncs")
@@ -52,3 +53,13 @@ def sweep_menu_syncs() -> None:
     """Find the menus whose sync is due: asked for by a webhook, or by the clock."""
     for integration_id in menu_sync.due_syncs():
         nudge(sync_menu, integration_id)
+
+
+@shared_task(name="pos_integrations.tasks.copy_images")
+def copy_images() -> None:
+    """Copy the menus' pictures that are due, batch by batch."""
+    until = time.monotonic() + BUDGET_SECONDS
+    while menu_images.copy_due():
+        if time.monotonic() > until:
+            nudge(copy_images)
+            return

@@ -1,6 +1,7 @@
-"""What can be done with menus: apply a whole one, change the stock, open and close the restaurant."""
+"""What can be done with menus: apply a whole one, copy its pictures, change the stock, open and close."""
 
 from menus.services.applying import Counts, MenuChanges, MenuHeld, apply_menu
+from menus.services.images import claim_images, store_images
 from menus.services.locking import bump_version, lock_menu, note_announcements
 from menus.services.stock import (
     StockReport,
@@ -23,8 +24,10 @@ __all__ = [
     "bump_version",
     "change_stock",
     "change_store",
+    "claim_images",
     "end_shortages",
     "lock_menu",
     "note_announcements",
     "reopen_due",
+    "store_images",
 ]

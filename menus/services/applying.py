@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from ding.db import transactional, upsert
 from ding.errors import Conflict
+from menus.images import source_of
 from menus.models import (
     AddOnGroup,
     AddOnItem,
@@ -26,6 +27,7 @@ from menus.models import (
     Variation,
 )
 from menus.serialization import charges_as_json, discount_as_json, offers_as_json, opening_as_json
+from menus.services.images import note_images
 from menus.services.locking import bump_version, lock_menu
 from menus.snapshot import MenuSnapshot
 
@@ -123,11 +125,16 @@ def apply_menu(
         ),
     ]
     changes = MenuChanges({plan.kind: plan.counts for plan in plans}, row.version)
-    charges = charges_as_json(menu.charges)
+    whole = {"charges": charges_as_json(menu.charges), "details": dict(menu.details)}
     if not force:
         items_plan = next(plan for plan in plans if plan.kind == "items")
         _guard(items_plan, menu, shrink_limit_percent)
-    if dry_run or (changes.is_empty and row.charges == charges):
+    if dry_run:
+        return changes
+    pictures = [category.image_url for category in menu.categories] + [item.image_url for item in menu.items]
+    new_pictures = note_images(restaurant.pk, pictures, writer.now)
+    same_whole = {"charges": row.charges, "details": row.details} == whole
+    if changes.is_empty and same_whole and not new_pictures:
         return changes
 
     categories, _, _, groups, items, addon_items, variations = plans
@@ -137,7 +144,7 @@ def apply_menu(
     items.write(writer.ids(Category))
     addon_items.write(writer.ids(AddOnGroup))
     variations.write(writer.ids(Item))
-    bump_version(restaurant.pk, charges=charges, synced_at=writer.now)
+    bump_version(restaurant.pk, **whole, synced_at=writer.now)
     changes.version = row.version + 1
     return changes
 
@@ -219,7 +226,11 @@ class _Writer:
             }
             if parents is not None:
                 content["parent"] = parents.get(snapshot.external_id, "")
-            digest = hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest()
+            compared = content
+            if "image_url" in content:
+                # A new signature on an old picture is no change.
+                compared = {**content, "image_url": source_of(content["image_url"])}
+            digest = hashlib.blake2b(repr(compared).encode(), digest_size=16).hexdigest()
             old = known.get(snapshot.external_id)
             if old is not None and old.content_hash == digest:
                 continue

@@ -20,7 +20,7 @@ from orders import pricing
 from orders.models import ChangeSource, IdempotencyKey, Order, OrderItem, OrderItemAddOn, OrderStatusHistory
 from orders.order_request import LineRequest, OrderRequest
 from orders.pricing import Basket, BasketLine, Quote
-from orders.rules import MenuExtract, check_quote, check_request
+from orders.rules import MenuExtract, check_coupon, check_quote, check_request
 from orders.serializers import OrderAnswer
 from orders.services.menu_extract import read_menu
 from orders.signals import order_placed
@@ -114,16 +114,17 @@ def _price(request: OrderRequest, now: dt.datetime) -> tuple[MenuExtract, Quote]
     violations = check_request(request, menu, now, wanted_at)
     if any(path.startswith("items") for path in violations.fields) or menu.version is None:
         violations.refuse_if_any()
-    quote = pricing.price(
-        Basket(
-            order_type=request.order_type,
-            local_time=_local(now, menu.restaurant.timezone),
-            lines=tuple(_basket_line(line, menu) for line in request.lines),
-            charges=menu.charges,
-            taxes=menu.taxes,
-            discounts=menu.discounts,
-        )
+    basket = Basket(
+        order_type=request.order_type,
+        local_time=_local(now, menu.restaurant.timezone),
+        lines=tuple(_basket_line(line, menu) for line in request.lines),
+        charges=menu.charges,
+        taxes=menu.taxes,
+        discounts=menu.discounts,
+        coupon=request.coupon,
     )
+    quote = pricing.price(basket)
+    check_coupon(violations, basket)
     check_quote(violations, request, quote, menu.charges)
     violations.refuse_if_any()
     return menu, quote
@@ -201,6 +202,10 @@ def _save(
         notes=request.notes,
         scheduled_for=request.scheduled_for,
         prep_minutes=menu.charges.prep_minutes,
+        coupon=request.coupon,
+        pickup_code=request.pickup_code,
+        urgent=request.urgent,
+        urgent_minutes=request.urgent_minutes,
         currency=menu.restaurant.currency,
         items_total=quote.items_total,
         discount_total=quote.discount_total,

@@ -38,6 +38,14 @@ GARLIC_BREAD_WEEK = DiscountSnapshot(
     scope=DiscountScope.ITEMS,
     target_ids=("7765862",),
 )
+WELCOME = DiscountSnapshot(
+    external_id="d2",
+    name="Welcome",
+    kind=AmountKind.PERCENT,
+    amount=Decimal(20),
+    needs_coupon=True,
+    coupon_code="WELCOME20",
+)
 _numbers = itertools.count(1)
 
 
@@ -121,6 +129,17 @@ def make_restaurant(charges: Charges = CHARGES, **values: Any) -> SimpleNamespac
         six=six,
         pizza=pizza,
         cola=cola,
+    )
+
+
+def add_discount(place: SimpleNamespace, discount: DiscountSnapshot = WELCOME, **values: Any) -> None:
+    """Put a discount on the menu."""
+    rule = replace(discount, **values)
+    Discount.objects.create(
+        restaurant=place.restaurant,
+        external_id=rule.external_id,
+        name=rule.name,
+        rule=discount_as_json(rule),
     )
 
 

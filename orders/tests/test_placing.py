@@ -20,7 +20,7 @@ from django.utils import timezone
 from ding.errors import Conflict, NotFound
 from menus.models import AddOnItem, Item, Menu, Restaurant, Variation
 from menus.serialization import charges_as_json
-from menus.snapshot import AmountKind, Charges, OrderType, PackingMode
+from menus.snapshot import AmountKind, Charges, DiscountScope, OrderType, PackingMode
 from orders import rules
 from orders.models import IdempotencyKey, Order, OrderItem, OrderItemAddOn, OrderStatusHistory
 from orders.order_request import AddOnRequest, LineRequest, OrderRequest
@@ -28,7 +28,7 @@ from orders.rules import BasketRefused
 from orders.services import menu_extract, placing
 from orders.services.placing import IdempotencyConflict, place_order, quote_order
 from orders.signals import order_placed
-from orders.tests.factories import CHARGES, golden_lines, make_request, make_restaurant
+from orders.tests.factories import CHARGES, add_discount, golden_lines, make_request, make_restaurant
 
 pytestmark = pytest.mark.django_db
 
@@ -719,3 +719,96 @@ def test_an_item_of_a_category_that_is_closed_now_is_refused_with_its_hours(plac
         fields = refused(make_request(place, LineRequest(item_id=place.pizza.pk, quantity=1)))
     (problem,) = fields["items[0].item_id"]
     assert (problem["rule"], problem["expected"]) == ("item_not_sold_now", "00:00 to 00:01")
+
+
+# --- coupons -----------------------------------------------------------------------------------------------
+
+
+def test_a_coupon_takes_its_discount_off_and_is_kept(place: SimpleNamespace) -> None:
+    add_discount(place)
+    request = make_request(place, coupon="welcome20")
+
+    quote, _ = quote_order(request=request)
+    answer, _ = place_order(request=request, client="shop")
+
+    order = Order.objects.get()
+    assert order.discount_total == quote.discount_total == D("78.00")
+    assert order.total == quote.total
+    assert order.breakdown["discount"] == {"id": "d2", "name": "Welcome"}
+    assert (order.coupon, answer["coupon"]) == ("welcome20", "welcome20")
+
+
+def test_a_coupon_that_saves_less_than_another_discount_is_kept_but_not_used(place: SimpleNamespace) -> None:
+    add_discount(place, amount=D(1))
+
+    answer, _ = place_order(request=make_request(place, coupon="WELCOME20"), client="shop")
+
+    assert answer["coupon"] == "WELCOME20"
+    assert answer["breakdown"]["discount"]["id"] == "d1"
+    assert answer["totals"]["discount"] == "28.00"
+
+
+@pytest.mark.parametrize("values", [{"coupon_code": "OTHER"}, {"needs_coupon": False}, {"coupon_code": ""}])
+def test_a_coupon_of_no_discount_is_refused(place: SimpleNamespace, values: dict[str, Any]) -> None:
+    add_discount(place, **values)
+
+    assert refused(make_request(place, coupon="WELCOME20"))["coupon"] == [
+        {
+            "rule": "coupon_unknown",
+            "message": "The restaurant has no such coupon now. Check how it is written or leave it out.",
+            "given": "WELCOME20",
+        }
+    ]
+
+
+def test_another_restaurants_coupon_is_unknown(place: SimpleNamespace) -> None:
+    add_discount(make_restaurant(name="Other"))
+
+    assert broken(make_request(place, coupon="WELCOME20")) == {"coupon": ["coupon_unknown"]}
+
+
+@time_machine.travel(dt.datetime(2026, 1, 15, 14, 12, tzinfo=dt.UTC), tick=False)  # Thursday 19:42 in India
+@pytest.mark.parametrize(
+    ("values", "condition", "needed"),
+    [
+        ({"order_types": (OrderType.PICKUP, OrderType.DINE_IN)}, "order_type", "PICKUP or DINE_IN"),
+        ({"days": (4, 5)}, "time", "Friday, Saturday"),
+        ({"time_to": dt.time(12)}, "time", "00:00 to 12:00"),
+        (
+            {"days": (4,), "time_from": dt.time(18), "time_to": dt.time(2)},
+            "time",
+            "Friday, 18:00 to 02:00",
+        ),
+        (
+            {"starts": dt.date(2026, 2, 1), "ends": dt.date(2026, 2, 28)},
+            "time",
+            "from 2026-02-01, until 2026-02-28",
+        ),
+        ({"min_amount": D(391)}, "minimum_amount", "items of at least 391.00"),
+        ({"max_amount": D(389)}, "maximum_amount", "items of at most 389.00"),
+        ({"scope": DiscountScope.ITEMS, "target_ids": ("118807411",)}, "items", "other items"),
+    ],
+)
+def test_a_coupon_whose_condition_is_not_met_is_refused_with_it(
+    place: SimpleNamespace, values: dict[str, Any], condition: str, needed: str
+) -> None:
+    add_discount(place, **values)
+
+    assert refused(make_request(place, coupon="WELCOME20"))["coupon"] == [
+        {
+            "rule": "coupon_not_applicable",
+            "message": f"The coupon is for {needed}. Change the order or leave the coupon out.",
+            "expected": {"condition": condition, "needed": needed},
+            "given": "WELCOME20",
+        }
+    ]
+
+
+def test_one_discount_with_the_code_that_applies_is_enough(place: SimpleNamespace) -> None:
+    add_discount(place, external_id="d0", min_amount=D(999))
+    add_discount(place, name="Small welcome")
+
+    quote, _ = quote_order(request=make_request(place, coupon="WELCOME20"))
+
+    assert quote.discount is not None
+    assert quote.discount.name == "Small welcome"

@@ -20,13 +20,14 @@ from menus.snapshot import (
     TaxSnapshot,
 )
 from orders import pricing
-from orders.pricing import Basket, BasketLine, Quote, money
+from orders.pricing import Basket, BasketLine, Hindrance, Quote, money
 from orders.snapshot import AddOnLine, ChargeLine, TaxLine
 
 CGST = TaxSnapshot("11213", "CGST", D("2.5"))
 SGST = TaxSnapshot("20375", "SGST", D("2.5"))
 GST = (CGST, SGST)
 BOTH = ("11213", "20375")
+CESS = TaxSnapshot("cess", "Cess", D(10), base=ChargeBase.TOTAL)
 NOW = dt.datetime(2026, 1, 15, 19, 42, tzinfo=ZoneInfo("Asia/Kolkata"))  # a Thursday
 
 
@@ -173,6 +174,45 @@ def test_money_rounds_half_up(amount: str, rounded: str) -> None:
             (replace(CGST, kind=AmountKind.FIXED, rate=D(5)), SGST),
             ["3.00", "0.00"],
             id="never more tax inside than price",
+        ),
+        pytest.param(
+            line(100, tax_ids=("cess", *BOTH)), (*GST, CESS), ["10.50", "2.50", "2.50"], id="tax on taxes"
+        ),
+        pytest.param(
+            line("9.99", 3, tax_ids=("11213", "cess")),
+            (CGST, CESS),
+            ["0.75", "3.07"],  # 10 % of 29.97 and 0.75
+            id="tax on a tax as it was rounded",
+        ),
+        pytest.param(
+            line(100, tax_ids=("cess", "cess2")),
+            (CESS, replace(CESS, external_id="cess2", rate=D(20))),
+            ["10.00", "20.00"],
+            id="taxes on total leave each other out",
+        ),
+        pytest.param(
+            line(105, tax_ids=("11213", "20375", "cess")),
+            (replace(CGST, inclusive=True, rate=D(5)), SGST, CESS),
+            ["5.00", "2.50", "10.75"],  # 10 % of 105 and 2.50
+            id="total holds what is inside the price",
+        ),
+        pytest.param(
+            line(115, tax_ids=("11213", "cess"), tax_inclusive=True),
+            (replace(CGST, rate=D(5)), CESS),
+            ["5.00", "10.00"],
+            id="inside a price a tax on total is like any other",
+        ),
+        pytest.param(
+            line(100, 2, tax_ids=("11213", "cess")),
+            (replace(CGST, kind=AmountKind.FIXED, rate=D(4)), CESS),
+            ["8.00", "20.80"],
+            id="tax on a fixed tax",
+        ),
+        pytest.param(
+            line(100, 2, tax_ids=("11213", "cess")),
+            (CGST, replace(CESS, kind=AmountKind.FIXED)),
+            ["5.00", "20.00"],
+            id="a fixed tax on total is per unit too",
         ),
     ],
 )
@@ -326,6 +366,85 @@ def test_equal_discounts_are_settled_by_rank_and_then_by_id(ranks: tuple[int, in
         assert result.discount.external_id == winner
 
 
+@pytest.mark.parametrize(
+    ("coupon", "applies"),
+    [
+        ("", False),
+        ("WELCOME10", True),
+        ("welcome10", True),
+        ("  Welcome10 ", True),
+        ("WELCOME", False),
+        ("Offer", False),  # the name is not the code
+    ],
+)
+def test_a_coupon_is_its_code_in_any_case(coupon: str, applies: bool) -> None:
+    offer = percent(10, needs_coupon=True, coupon_code="Welcome10")
+
+    assert quote(line(200), discounts=(offer,), coupon=coupon).discount == (offer if applies else None)
+
+
+def test_nobody_gets_a_coupons_discount_that_has_no_code_or_is_switched_off() -> None:
+    without = percent(10, needs_coupon=True)
+    switched_off = percent(10, needs_coupon=True, coupon_code="A", active=False)
+
+    for coupon in ("", " ", "A"):
+        assert quote(line(200), discounts=(without, switched_off), coupon=coupon).discount is None
+
+
+@pytest.mark.parametrize(
+    ("automatic", "winner"),
+    [(25, "auto"), (20, "coupon"), (15, "coupon")],
+    ids=["automatic is better", "equal", "coupon is better"],
+)
+def test_the_guest_gets_the_better_of_coupon_and_automatic_discount(automatic: int, winner: str) -> None:
+    offers = (
+        fixed(automatic, external_id="auto", rank=-1),
+        percent(10, external_id="coupon", needs_coupon=True, coupon_code="A", rank=9),
+    )
+    result = quote(line(200), discounts=offers, coupon="a")
+
+    assert result.discount is not None
+    assert result.discount.external_id == winner
+    assert result.discount_total == max(D(automatic), D(20))
+
+
+def test_of_several_discounts_with_one_code_the_best_applies() -> None:
+    offers = tuple(
+        fixed(amount, external_id=str(amount), needs_coupon=True, coupon_code="A", **limits)
+        for amount, limits in ((5, {}), (15, {}), (50, {"min_amount": D(999)}))
+    )
+
+    assert quote(line(200), discounts=offers, coupon="A").discount is offers[1]
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({}, None),
+        ({"order_types": (OrderType.DINE_IN,)}, Hindrance.ORDER_TYPE),
+        ({"days": (0,)}, Hindrance.TIME),
+        ({"min_amount": D("200.01")}, Hindrance.MINIMUM),
+        ({"max_amount": D("199.99")}, Hindrance.MAXIMUM),
+        ({"scope": DiscountScope.ITEMS, "target_ids": ("i2",)}, Hindrance.ITEMS),
+        ({"amount": D(0)}, Hindrance.ITEMS),
+    ],
+)
+def test_what_keeps_a_discount_from_an_order(limits: dict[str, object], expected: Hindrance | None) -> None:
+    offer = replace(percent(10), **limits)  # type: ignore[arg-type]
+
+    assert pricing.hindrance(offer, basket(line(200))) is expected
+
+
+@pytest.mark.parametrize("taxes", [GST, (*GST, CESS), (replace(CGST, inclusive=True), SGST)])
+def test_a_percentage_off_the_items_is_the_same_percentage_off_the_total(
+    taxes: tuple[TaxSnapshot, ...],
+) -> None:
+    wanted = line(200, 2, tax_ids=(*BOTH, "cess"))
+    whole, less = quote(wanted, taxes=taxes), quote(wanted, taxes=taxes, discounts=(percent(10),))
+
+    assert abs(less.total - whole.total * D("0.9")) <= D("0.005") * 6  # three taxes, rounded twice
+
+
 # --- charges ---------------------------------------------------------------------------------------------
 
 
@@ -441,6 +560,8 @@ tax_pool = (
     SGST,
     TaxSnapshot("vat", "VAT", D("14.5"), inclusive=True),
     TaxSnapshot("bag", "Bag", D("0.35"), AmountKind.FIXED),
+    CESS,
+    TaxSnapshot("bagtot", "Bag on total", D("0.35"), AmountKind.FIXED, ChargeBase.TOTAL),
     TaxSnapshot("bagin", "Bag inside", D("0.35"), AmountKind.FIXED, inclusive=True),
 )
 tax_ids = st.lists(st.sampled_from([tax.external_id for tax in tax_pool]), unique=True).map(tuple)
@@ -484,6 +605,8 @@ some_discounts = st.lists(
         target_ids=st.lists(st.sampled_from(["i1", "i2", "v1", "c1"])).map(tuple),
         min_amount=st.none() | prices,
         max_discount=st.none() | st.decimals(0, 100, places=2),
+        needs_coupon=st.booleans(),
+        coupon_code=st.sampled_from(["", "A", "B"]),
         rank=st.integers(0, 2),
     ),
     max_size=3,
@@ -497,6 +620,7 @@ baskets = st.builds(
     charges=some_charges,
     taxes=st.just(tax_pool),
     discounts=some_discounts,
+    coupon=st.sampled_from(["", "a", "B", "C"]),
 )
 
 
@@ -537,6 +661,24 @@ def test_a_discount_never_exceeds_its_cap_or_its_amount(wanted: Basket) -> None:
         assert result.discount_total <= result.discount.amount
     if result.discount.max_discount is not None:
         assert result.discount_total <= result.discount.max_discount
+
+
+@given(baskets)
+def test_a_tax_on_total_is_a_tax_on_the_line_and_its_taxes_on_core(wanted: Basket) -> None:
+    on_core = {tax.external_id for tax in tax_pool if tax.base == ChargeBase.CORE}
+    for priced in pricing.price(wanted).lines:
+        core = sum(tax.amount for tax in priced.taxes if tax.external_id in on_core and not tax.inclusive)
+        for tax in priced.taxes:
+            if tax.external_id == "cess" and not tax.inclusive:
+                assert tax.amount == money((priced.net_total + core) * tax.rate / 100)
+
+
+@given(baskets)
+def test_a_coupon_never_makes_an_order_dearer(wanted: Basket) -> None:
+    with_coupon, without = pricing.price(wanted), pricing.price(replace(wanted, coupon=""))
+
+    assert with_coupon.discount_total >= without.discount_total
+    assert without.discount is None or not without.discount.needs_coupon
 
 
 @given(baskets, st.randoms(use_true_random=False))

@@ -40,6 +40,10 @@ BODY: dict[str, Any] = {
     "persons": 2,
     "scheduled_for": "2099-01-15T19:30:00+05:30",
     "notes": "ring twice",
+    "coupon": " Welcome20 ",
+    "pickup_code": "0042",
+    "urgent": True,
+    "urgent_minutes": 25,
     "expected_total": "451.10",
 }
 
@@ -86,6 +90,10 @@ def test_a_full_body_becomes_a_request() -> None:
         persons=2,
         scheduled_for=dt.datetime(2099, 1, 15, 14, 0, tzinfo=dt.UTC),
         notes="ring twice",
+        coupon="Welcome20",
+        pickup_code="0042",
+        urgent=True,
+        urgent_minutes=25,
         expected_total=D("451.10"),
     )
 
@@ -124,6 +132,13 @@ def test_the_shortest_body_is_enough() -> None:
         ("customer.name", "Zoë 🍕 अन्नपूर्णा"),
         ("scheduled_for", None),
         ("scheduled_for", "2099-01-15T14:00:00Z"),
+        ("coupon", ""),
+        ("coupon", "x" * 50),
+        ("pickup_code", ""),
+        ("pickup_code", "1234567890"),
+        ("urgent_minutes", None),
+        ("urgent_minutes", 1),
+        ("urgent_minutes", 240),
         ("expected_total", None),
         ("expected_total", 451.1),
         ("expected_total", 0),
@@ -216,6 +231,25 @@ def test_what_is_taken(path: str, value: Any) -> None:
         ("scheduled_for", 1768480200),
         ("scheduled_for", "0001-01-01T00:00:00+14:00"),
         ("scheduled_for", []),
+        ("coupon", "x" * 51),
+        ("coupon", "A\nB"),
+        ("coupon", 20),
+        ("coupon", None),
+        ("pickup_code", "123"),
+        ("pickup_code", "12345678901"),
+        ("pickup_code", "12a4"),
+        ("pickup_code", "१२३४"),
+        ("pickup_code", 1234),
+        ("urgent", None),
+        ("urgent", "true"),
+        ("urgent", 1),
+        ("urgent", []),
+        ("urgent", HUGE),
+        ("urgent_minutes", 0),
+        ("urgent_minutes", 241),
+        ("urgent_minutes", 2.5),
+        ("urgent_minutes", True),
+        ("urgent_minutes", HUGE),
         ("expected_total", "451.101"),
         ("expected_total", -1),
         ("expected_total", "NaN"),
@@ -238,6 +272,13 @@ def test_a_table_is_needed_for_guests_at_a_table() -> None:
 
     assert not wanted.is_valid()
     assert wanted.errors == {"table_no": ["An order at a table needs the table's number."]}
+
+
+def test_minutes_are_for_urgent_orders_only() -> None:
+    wanted = OrderInput(data=changed("urgent", False))
+
+    assert not wanted.is_valid()
+    assert wanted.errors == {"urgent_minutes": ["Only an urgent order has these. Set urgent, too."]}
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 5, True, [{}], {}])

@@ -49,7 +49,15 @@ def test_a_snapshot_says_exactly_what_pricing_computed(place: SimpleNamespace, o
     Menu.objects.update(charges=charges_as_json(charges))
     Item.objects.filter(pk=place.pizza.pk).update(tax_inclusive=True, liability="vendor")
     request = make_request(
-        place, order_type=order_type, scheduled_for=IN_AN_HOUR, table_no="7", persons=3, notes="a\nb"
+        place,
+        order_type=order_type,
+        scheduled_for=IN_AN_HOUR,
+        table_no="7",
+        persons=3,
+        notes="a\nb",
+        pickup_code="0042",
+        urgent=True,
+        urgent_minutes=25,
     )
 
     quote, order = placed(request)
@@ -79,6 +87,7 @@ def test_a_snapshot_says_exactly_what_pricing_computed(place: SimpleNamespace, o
         IN_AN_HOUR,
     )
     assert (snapshot.table_no, snapshot.persons, snapshot.notes) == ("7", 3, "a\nb")
+    assert (snapshot.pickup_code, snapshot.urgent, snapshot.urgent_minutes) == ("0042", True, 25)
     assert (snapshot.reference, snapshot.placed_at, snapshot.prep_minutes) == (
         order.reference,
         order.created_at,

@@ -15,9 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ding.keys import create_api_key
-from menus.models import Item, Restaurant
+from menus.models import Item, Restaurant, Tax
 from orders.models import IdempotencyKey, Order, OrderStatusHistory
-from orders.tests.factories import make_body, make_order, make_restaurant
+from orders.tests.factories import add_discount, make_body, make_order, make_restaurant
 
 pytestmark = pytest.mark.django_db
 
@@ -61,7 +61,8 @@ def fields(response: Any) -> dict[str, Any]:
 
 
 def test_placing_answers_201_with_the_whole_order(place: SimpleNamespace, call: Call) -> None:
-    response = call("POST", "/api/orders", make_body(place, expected_total="451.10"))
+    body = make_body(place, expected_total="451.10", pickup_code="0042", urgent=True, urgent_minutes=25)
+    response = call("POST", "/api/orders", body)
 
     assert response.status_code == 201
     order = Order.objects.get()
@@ -97,6 +98,10 @@ def test_placing_answers_201_with_the_whole_order(place: SimpleNamespace, call: 
         "table_no": "",
         "persons": 0,
         "notes": "",
+        "coupon": "",
+        "pickup_code": "0042",
+        "urgent": True,
+        "urgent_minutes": 25,
         "items": [
             line
             | {
@@ -175,13 +180,33 @@ def test_placing_answers_201_with_the_whole_order(place: SimpleNamespace, call: 
     assert (history["changed_by"], history["reason"]) == ("shop", "")
 
 
-def test_a_quote_answers_what_placing_would(place: SimpleNamespace, call: Call) -> None:
-    quote = call("POST", "/api/orders/quote", make_body(place))
+@pytest.mark.parametrize(
+    ("coupon", "tax_base"), [("", "core"), ("", "total"), ("welcome20", "core"), ("welcome20", "total")]
+)
+def test_a_quote_answers_what_placing_would(
+    place: SimpleNamespace, call: Call, coupon: str, tax_base: str
+) -> None:
+    add_discount(place)
+    Tax.objects.filter(pk=place.sgst.pk).update(base=tax_base)
+    body = make_body(place, coupon=coupon)
+
+    quote = call("POST", "/api/orders/quote", body)
     assert quote.status_code == 200
     assert not Order.objects.exists()
 
-    order = call("POST", "/api/orders", make_body(place)).json()
-    assert quote.json() == {name: order[name] for name in ("currency", "items", "totals", "breakdown")}
+    order = call("POST", "/api/orders", body).json()
+    assert quote.json() == {
+        name: order[name] for name in ("currency", "items", "totals", "coupon", "breakdown")
+    }
+    assert quote.json()["coupon"] == coupon
+
+
+def test_a_coupon_that_does_not_fit_is_refused_with_422(place: SimpleNamespace, call: Call) -> None:
+    response = call("POST", "/api/orders", make_body(place, coupon="nope"))
+
+    assert response.status_code == 422
+    assert "coupon_unknown" in response.text
+    assert not Order.objects.exists()
 
 
 def test_prices_from_a_client_are_ignored(place: SimpleNamespace, call: Call) -> None:

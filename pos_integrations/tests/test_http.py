@@ -65,9 +65,8 @@ def read_request(peer):
             return data
         data += chunk
     head, _, body = data.partition(b"\r\n\r\n")
-    length = next(
-        int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
-    )
+    lines = head.lower().split(b"\r\n")
+    length = next((int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length")), 0)
     while len(body) < length:
         body += peer.recv(65_536)
     return head + b"\r\n\r\n" + body
@@ -560,3 +559,40 @@ def test_no_thread_and_no_socket_is_left_behind(serve, answer):
     time.sleep(0.02)
     assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == (threads, files)
     assert server.accepted == 3
+
+
+# --- fetching a file ------------------------------------------------------------------------------------
+
+
+def test_a_file_is_fetched_whole_and_its_content_is_not_kept_in_the_record(serve):
+    server = serve(response(b"\x89PNG", b"HTTP/1.1 200 OK"))
+    http = door(secrets=["s3cret"])
+    answer = http.get(f"http://127.0.0.1:{server.port}/a.png?key=s3cret", 10)
+    assert (answer.status, answer.body) == (200, b"\x89PNG")
+    (request,) = server.requests
+    assert request.startswith(b"GET /a.png?key=s3cret HTTP/1.1\r\n")
+    assert b"content-type" not in request.lower()
+    (exchange,) = http.exchanges
+    assert (exchange.method, exchange.status, exchange.response_body) == ("GET", 200, "")
+    assert exchange.url.endswith("/a.png?key=•••")
+
+
+def test_a_file_is_fetched_as_guarded_as_a_call(serve):
+    def drip(peer):
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                peer.sendall(b"x")
+                time.sleep(0.05)
+
+    def fetch(answer, **options):
+        return door(**options).get(f"http://127.0.0.1:{serve(answer).port}/a.png", 10)
+
+    with pytest.raises(OutcomeUnknown, match="larger than 10 bytes"):
+        fetch(response(b"x" * 11))
+    with pytest.raises(OutcomeUnknown, match="not followed"):
+        fetch(response(b"", b"HTTP/1.1 302 Found", b"Location: /b.png"))
+    with pytest.raises(ConfigurationError, match="private network"):
+        fetch(response(), allowed_networks=[])
+    with pytest.raises(OutcomeUnknown, match="timed out|too long"):
+        door(timeout_seconds=0.3).get(f"http://127.0.0.1:{serve(drip).port}/a.png", 1000)

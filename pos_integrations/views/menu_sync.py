@@ -9,7 +9,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import BooleanField
 from rest_framework.views import APIView
 
-from pos_integrations import menu_sync
+from ding.nudge import nudge
+from pos_integrations import menu_sync, tasks
 from pos_integrations.models import MenuSyncHistory
 from pos_integrations.serializers import SyncHistoryOutput, SyncOutput
 from pos_integrations.views.configuration import visible_integration
@@ -45,6 +46,7 @@ class SyncMenuView(APIView):
             force=_flag(request, "force"),
             dry_run=_flag(request, "dry_run"),
         )
+        nudge(tasks.copy_images)
         return Response(SyncOutput(result).data)
 
 

@@ -115,8 +115,7 @@ def _order(order: OrderSnapshot, account: Account, callback_url: str) -> schema.
         "order_type": ORDER_TYPES[order.order_type],
         "ondc_bap": "",
         "advanced_order": "Y" if order.scheduled_for else "N",
-        # Without `urgent_time`: it is suspected of making a terminal ring as urgent.
-        "urgent_order": False,
+        "urgent_order": order.urgent,
         "payment_type": payment,
         "table_no": one_line(order.table_no),
         "no_of_persons": str(order.persons),
@@ -130,8 +129,11 @@ def _order(order: OrderSnapshot, account: Account, callback_url: str) -> schema.
         "callback_url": callback_url,
         # Only the restaurant's own rider collects; he collects all, delivery included.
         "collect_cash": _amount(order.total) if own_rider and payment == "COD" else "",
-        "otp": "",
+        "otp": one_line(order.pickup_code),
     }
+    # Left out when not urgent: alone it is suspected of making a terminal ring as urgent.
+    if order.urgent and order.urgent_minutes:
+        details["urgent_time"] = order.urgent_minutes
     minutes = order.prep_minutes or account.config.get("prep_minutes")
     if minutes:
         details["min_prep_time"] = int(minutes)

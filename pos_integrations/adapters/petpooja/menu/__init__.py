@@ -18,6 +18,7 @@ from pos_integrations.adapters.petpooja.menu.categories import categories
 from pos_integrations.adapters.petpooja.menu.charges import charges, taxes
 from pos_integrations.adapters.petpooja.menu.discounts import discounts
 from pos_integrations.adapters.petpooja.menu.document import MAX_PROBLEMS, Document, load
+from pos_integrations.adapters.petpooja.menu.facts import facts
 from pos_integrations.adapters.petpooja.menu.items import Surroundings, items
 from pos_integrations.adapters.petpooja.schema import menu as schema
 from pos_integrations.adapters.petpooja.schema.incoming import Reply
@@ -88,6 +89,7 @@ def read_document(content: dict[str, Any], *, external_id: str, marketplace: boo
         discounts=tuple(discounts(document)),
         charges=charges(document, details, external_id, tax_ids),
         problems=document.reported(),
+        details=facts(document),
     )
 
 

@@ -19,6 +19,11 @@ def taxes(document: Document) -> Iterator[TaxSnapshot]:
         if row.taxtype is AmountKind.PERCENT and row.tax > 100:
             document.problem("tax", row.taxid, "tax", row.tax, "left out (is over 100 %)")
             continue
+        if row.consider_in_core_amount:
+            # Undocumented; a tax in the core of others would need to know which of them come first.
+            document.problem(
+                "tax", row.taxid, "consider_in_core_amount", "1", "ignored (taxes on core leave it out)"
+            )
         types = document.order_types("tax", row.taxid, "tax_ordertype", row.tax_ordertype)
         yield TaxSnapshot(
             external_id=row.taxid,

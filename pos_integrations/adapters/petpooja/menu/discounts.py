@@ -17,6 +17,8 @@ from pos_integrations.adapters.petpooja.values import hoped_text
 
 # Types that give dishes, not money: we have no words for them.
 GIFTS = {"3": "buy one, get one", "7": "freebie"}
+# What an order takes as a coupon.
+LONGEST_COUPON = 50
 
 
 class Unusable(Exception):
@@ -53,6 +55,17 @@ def _is_gift(document: Document, row: Any) -> bool:
     return True
 
 
+def _coupon_code(row: schema.Discount) -> str:
+    """PetPooja has no key for the code: the guest types the discount's name."""
+    if not row.discounthascoupon:
+        return ""
+    if not row.discountname:
+        raise Unusable("discountname", "", "needs a coupon and has no name to be its code")
+    if len(row.discountname) > LONGEST_COUPON:
+        raise Unusable("discountname", row.discountname, "is too long for a coupon's code")
+    return row.discountname
+
+
 def _discount(row: schema.Discount, types: tuple[OrderType, ...] | None) -> DiscountSnapshot:
     # `types` None switches it off.
     if row.discounttype is AmountKind.PERCENT and row.discount > 100:
@@ -76,6 +89,7 @@ def _discount(row: schema.Discount, types: tuple[OrderType, ...] | None) -> Disc
         max_amount=row.discountmaxamount,
         max_discount=row.discountmaxlimit,
         needs_coupon=row.discounthascoupon,
+        coupon_code=_coupon_code(row),
         active=row.active and types is not None,
         rank=row.rank or 0,
     )

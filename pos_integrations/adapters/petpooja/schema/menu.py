@@ -213,6 +213,7 @@ class Tax(Row):
     tax_ordertype: Ids = ()
     tax_coreortotal: TotalOrCore = ChargeBase.CORE
     tax_taxtype: Backward = False
+    consider_in_core_amount: Off = False
     active: On = True
     rank: Whole = None
 

@@ -62,6 +62,7 @@ class OrderDetails(TypedDict):
     ondc_bap: str
     advanced_order: str
     urgent_order: bool
+    urgent_time: NotRequired[int]
     payment_type: str
     table_no: str
     no_of_persons: str

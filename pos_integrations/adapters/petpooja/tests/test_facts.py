@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
 
-from pos_integrations.adapters.petpooja.menu import load
+from pos_integrations.adapters.petpooja.menu import load, read_menu
 from pos_integrations.adapters.petpooja.menu.document import Document
 from pos_integrations.adapters.petpooja.menu.facts import facts
 from pos_integrations.adapters.petpooja.tests.conftest import raw
@@ -31,3 +32,15 @@ def test_tables_and_hours_are_kept_as_they_come():
 @pytest.mark.parametrize("tables", ["none", 7, None, [], {}])
 def test_tables_that_are_none_are_nothing(tables):
     assert facts(Document({"tables": tables})) == {}
+
+
+def test_a_menu_brings_its_tables():
+    document = {
+        "success": "1",
+        "restaurants": [{"details": {"menusharingcode": "abcd1234"}}],
+        "items": [{"itemid": "1", "itemname": "Tea", "price": "10", "item_categoryid": "c"}],
+        "categories": [{"categoryid": "c", "categoryname": "Drinks"}],
+        "tables": [{"tableno": "7"}],
+    }
+    menu = read_menu(json.dumps(document).encode(), external_id="abcd1234")
+    assert menu.details == {"tables": [{"tableno": "7"}]}

@@ -278,6 +278,7 @@ def test_taxes_and_discount_of_a_messy_menu(messy):
         min_amount=Decimal("200.00"),
         max_discount=Decimal("75.00"),
         needs_coupon=True,
+        coupon_code="Weekend",
         rank=3,
     )
 
@@ -364,6 +365,47 @@ def test_a_percentage_of_the_total_is_said_to_be_taken_before_tax():
     menu = menu_of(discounts=[{**discount, "discountontotal": "1"}])
     assert len(menu.discounts) == 1
     assert menu.problems[0].done == "taken of the items before tax"
+
+
+@pytest.mark.parametrize(
+    ("name", "has_coupon", "code"),
+    [("WELCOME 20", "1", "WELCOME 20"), ("WELCOME 20", "0", ""), ("", "0", ""), ("x" * 50, 1, "x" * 50)],
+)
+def test_the_name_of_a_discount_with_a_coupon_is_its_code(name, has_coupon, code):
+    discount = {"discountid": "d", "discounttype": "1", "discount": "5", "discountapplicableon": "All"}
+    menu = menu_of(discounts=[{**discount, "discountname": name, "discounthascoupon": has_coupon}])
+    assert menu.discounts[0].coupon_code == code
+    assert menu.discounts[0].needs_coupon is bool(code)
+
+
+@pytest.mark.parametrize(
+    ("name", "done"),
+    [
+        ("", "left out (needs a coupon and has no name to be its code)"),
+        ("x" * 51, "left out (is too long for a coupon's code)"),
+    ],
+)
+def test_a_coupon_that_nobody_could_type_is_left_out(name, done):
+    discount = {"discountid": "d", "discounttype": "1", "discount": "5", "discountapplicableon": "All"}
+    menu = menu_of(discounts=[{**discount, "discountname": name, "discounthascoupon": "1"}])
+    assert menu.discounts == ()
+    assert [(problem.field, problem.done) for problem in menu.problems] == [("discountname", done)]
+
+
+@pytest.mark.parametrize(
+    ("written", "base"), [("1", ChargeBase.TOTAL), ("2", ChargeBase.CORE), ("", ChargeBase.CORE)]
+)
+def test_what_a_tax_is_taken_of(written, base):
+    (tax,) = menu_of(taxes=[{"taxid": "1", "tax": "5", "tax_coreortotal": written}]).taxes
+    assert tax.base is base
+
+
+def test_a_tax_that_counts_as_core_is_taken_without_that_and_said():
+    menu = menu_of(taxes=[{"taxid": "1", "tax": "5", "consider_in_core_amount": "1"}])
+    assert menu.taxes == (TaxSnapshot("1", "Tax", Decimal(5)),)
+    assert [(problem.field, problem.done) for problem in menu.problems] == [
+        ("consider_in_core_amount", "ignored (taxes on core leave it out)")
+    ]
 
 
 def test_a_discount_for_no_order_type_of_ours_is_off():

@@ -195,10 +195,22 @@ def test_no_preparation_time_is_not_sent_as_one(delivery_order, configured):
     assert "min_prep_time" not in head(delivery_order, configured(prep_minutes=None))
 
 
-def test_an_order_is_never_urgent(delivery_order, account):
-    details = head(delivery_order, account)
-    assert details["urgent_order"] is False
-    assert "urgent_time" not in details
+@pytest.mark.parametrize(
+    ("urgent", "minutes", "sent"),
+    [
+        (False, None, {"urgent_order": False}),
+        (False, 30, {"urgent_order": False}),
+        (True, None, {"urgent_order": True}),
+        (True, 30, {"urgent_order": True, "urgent_time": 30}),
+    ],
+)
+def test_urgent_orders_say_within_how_many_minutes(delivery_order, account, urgent, minutes, sent):
+    details = head(replace(delivery_order, urgent=urgent, urgent_minutes=minutes), account)
+    assert {key: value for key, value in details.items() if key.startswith("urgent")} == sent
+
+
+def test_the_pickup_code_keeps_its_noughts(pickup_order, account):
+    assert head(replace(pickup_order, pickup_code="0042"), account)["otp"] == "0042"
 
 
 def test_text_goes_on_one_line_and_without_what_utf8_cannot_hold(delivery_order, account):
