@@ -265,6 +265,8 @@ if _email["EMAIL_FILE_PATH"]:
 vars().update(_email)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="orders@localhost")
 EMAIL_TIMEOUT = 15
+# Where alerts to staff go; empty: to the e-mail address of the restaurant concerned.
+ALERT_EMAIL = env.str("ALERT_EMAIL", default="")
 # console, msg91, twilio, or none
 SMS_CHANNEL = env.str("SMS_CHANNEL", default="console")
 MSG91_AUTH_KEY = env.str("MSG91_AUTH_KEY", default="")

@@ -28,9 +28,10 @@ class Status(models.TextChoices):
 
 
 class Event(models.TextChoices):
-    """What a guest is told about; the statuses not named here are told to nobody."""
+    """What a guest is told about, and one thing that staff is; other statuses are told to nobody."""
 
     UNCONFIRMED = "unconfirmed", "Not confirmed yet"
+    KITCHEN_SILENT = "kitchen_silent", "Alert to staff: kitchen silent"
     CONFIRMED = OrderStatus.CONFIRMED.value, "Confirmed"
     READY = OrderStatus.READY.value, "Ready"
     DISPATCHED = OrderStatus.DISPATCHED.value, "Dispatched"

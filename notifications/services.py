@@ -38,6 +38,7 @@ STOPPED = "the worker stopped while sending: it may have arrived, so it is not s
 
 # What a guest is told in place of the status's name; at most 30 characters, for SMS templates take no more.
 _STATUS_WORDS = {
+    Event.KITCHEN_SILENT: "kitchen silent",
     Event.UNCONFIRMED: "not confirmed yet",
     Event.CONFIRMED: "confirmed",
     Event.READY: "ready",
@@ -54,25 +55,31 @@ def owe_messages(changes: Sequence[OrderStatusHistory]) -> int:
     At most one statement to read and one to write, however many changes. What is owed already stays as it
     is. Returns how many messages these changes call for.
     """
-    told = [change for change in changes if change.new_status in Event.values]
+    told = [c for c in changes if c.new_status in Event.values and _channels_for(c.order)]
     return _owe([(change.order, Event(change.new_status), change.change_reason) for change in told])
 
 
 def owe_unconfirmed(orders: Sequence[Order]) -> int:
-    """Owe the guests of these orders the news that the restaurant has not confirmed them yet; as above."""
-    return _owe([(order, Event.UNCONFIRMED, "") for order in orders])
+    """Owe the guests of these orders, and the staff, the news that the kitchen has not confirmed them; as above."""
+    events = (Event.UNCONFIRMED, Event.KITCHEN_SILENT)
+    return _owe([(order, event, "") for order in orders for event in events])
 
 
 def _owe(occasions: Sequence[tuple[Order, Event, str]]) -> int:
     now = timezone.now()
-    reachable = [occasion for occasion in occasions if _channels_for(occasion[0])]
-    if not reachable:
+    if not occasions:
         return 0
-    restaurants = Restaurant.objects.in_bulk({order.restaurant_id for order, _, _ in reachable})
+    restaurants = Restaurant.objects.in_bulk({order.restaurant_id for order, _, _ in occasions})
     rows: list[Notification] = []
-    for order, event, reason in reachable:
+    for order, event, reason in occasions:
         restaurant = restaurants[order.restaurant_id]
         facts = wording.facts_of(order, event, reason, restaurant, now)
+        if event == Event.KITCHEN_SILENT:
+            if address := settings.ALERT_EMAIL or restaurant.email:
+                row = Notification(order=order, type=Channel.EMAIL, event=event, email=address)
+                row.subject, row.message = wording.email_subject(facts), wording.email_text(facts)
+                rows.append(row)
+            continue
         for channel in _channels_for(order):
             row = Notification(order=order, type=channel, event=event, next_attempt_at=now)
             if channel == Channel.SMS:
