@@ -233,11 +233,13 @@ class Run:
 
         started = time.monotonic()
         while time.monotonic() < self.until:
+            # First the kitchen: what it still says would open another row.
+            idle = pos.wait_idle(0.1)
             open_pushes = OrderPush.objects.filter(state__in=(PushState.DUE, PushState.SENDING)).exists()
             waiting = WebhookLog.objects.filter(
                 status__in=(WebhookStatus.RECEIVED, WebhookStatus.FAILED)
             ).exists()
-            if not open_pushes and not waiting and pos.wait_idle(0.1):
+            if idle and not open_pushes and not waiting:
                 break
             time.sleep(0.3)
         return time.monotonic() - started

@@ -27,7 +27,9 @@ class Embedded:
     def __init__(self, host: str, port: int) -> None:
         self._closing = False
         # Opening the socket first: a taken port must be known before anything else runs.
-        self._web: Any = create_server(application, host=host, port=port, threads=WEB_THREADS)
+        self._web: Any = create_server(
+            application, host=host, port=port, threads=WEB_THREADS, connection_limit=1000, channel_timeout=30
+        )
         self._worker: Any = app.WorkController(
             pool_cls=get_implementation("threads"),
             concurrency=WORKER_THREADS,

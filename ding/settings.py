@@ -342,5 +342,7 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
+        # Any scanner on the net sends wrong Host headers; they get their 400.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }

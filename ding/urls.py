@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
@@ -19,8 +20,10 @@ urlpatterns = [
     path("api/", include("menus.urls")),
     path("api/", include("orders.urls")),
     path("api/", include("pos_integrations.urls")),
-    re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
-    re_path(r"^api/docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^api/schema/?$", require_safe(SpectacularAPIView.as_view()), name="schema"),
+    re_path(
+        r"^api/docs/?$", require_safe(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"
+    ),
     re_path(media.MENU_IMAGE, media.menu_image),
     re_path(r"^healthz/?$", operations.healthz),
     re_path(r"^readyz/?$", operations.readyz),

@@ -13,10 +13,21 @@ from django.conf import settings
 from django.db import transaction
 
 from menus.images import source_key
-from menus.models import AddOnGroup, AddOnItem, Category, Item, Menu, MenuImage, Restaurant, Tax, Variation
+from menus.models import (
+    AddOnGroup,
+    AddOnItem,
+    Category,
+    Discount,
+    Item,
+    Menu,
+    MenuImage,
+    Restaurant,
+    Tax,
+    Variation,
+)
 
 # Grows when the shape of the document changes, so that no client keeps an old one.
-SHAPE = 3
+SHAPE = 4
 MOST_KEPT = 64
 TRIES = 5
 
@@ -184,19 +195,17 @@ def _document(restaurant: Restaurant) -> dict[str, Any]:
                 "details": item.details,
             }
         )
-    charges = menu.charges
     return {
         "restaurant": _facts(restaurant),
         "version": menu.version,
         "synced_at": menu.synced_at.isoformat() if menu.synced_at else None,
-        "charges": {
-            "delivery": charges.get("delivery"),
-            "packing": charges.get("packing"),
-            "packing_mode": charges.get("packing_mode"),
-            "minimum_order": charges.get("minimum_order"),
-            "prep_minutes": charges.get("prep_minutes"),
-            "delivery_minutes": charges.get("delivery_minutes"),
-        },
+        "charges": menu.charges,
+        # A coupon is for those who know its code.
+        "discounts": [
+            {**discount.rule, "id": discount.pk}
+            for discount in rows(Discount)
+            if not discount.rule.get("needs_coupon")
+        ],
         "details": menu.details,
         "categories": [
             {

@@ -18,6 +18,7 @@ from orders.order_request import LineRequest, OrderRequest
 from orders.pricing import Basket, Hindrance, Quote, coupon_discounts, hindrance
 
 MOST_UNITS = 999
+FURTHEST_AHEAD = dt.timedelta(days=60)
 MOST_ADDON_UNITS = 99
 # What a money column holds.
 MOST_MONEY = Decimal("9999999999.99")
@@ -108,6 +109,14 @@ def check_request(
             "scheduled_in_past",
             "The time has passed. Send a later one, or none for as soon as possible.",
             expected=f"later than {now.isoformat()}",
+            given=request.scheduled_for.isoformat(),
+        )
+    if request.scheduled_for is not None and request.scheduled_for > now + FURTHEST_AHEAD:
+        violations.add(
+            "scheduled_for",
+            "scheduled_too_far",
+            f"Order at most {FURTHEST_AHEAD.days} days ahead.",
+            expected=f"until {(now + FURTHEST_AHEAD).isoformat()}",
             given=request.scheduled_for.isoformat(),
         )
     if not request.lines:

@@ -23,9 +23,9 @@ def test_every_order_is_in_the_kitchen_once_though_workers_are_killed():
         sys.executable,
         "benchmarks/round_trip.py",
         "--orders",
-        "40",
+        "120",
         "--kill-every",
-        "3",
+        "1.5",
         "--seconds",
         "90",
     ]

@@ -133,7 +133,7 @@ def _price(request: OrderRequest, now: dt.datetime) -> tuple[MenuExtract, Quote]
 def _local(now: dt.datetime, zone: str) -> dt.datetime:
     try:
         return now.astimezone(ZoneInfo(zone))
-    except (KeyError, ValueError, OSError):
+    except (KeyError, ValueError, OSError, OverflowError):
         logger.error("A restaurant's timezone is unknown; its discounts go by UTC.", extra={"timezone": zone})
         return now
 

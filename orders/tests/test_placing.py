@@ -812,3 +812,10 @@ def test_one_discount_with_the_code_that_applies_is_enough(place: SimpleNamespac
 
     assert quote.discount is not None
     assert quote.discount.name == "Small welcome"
+
+
+@pytest.mark.parametrize("year", [2030, 9999])
+def test_an_order_for_a_far_day_is_refused(place, year):
+    far = dt.datetime(year, 12, 31, 23, 59, tzinfo=dt.UTC)
+    fields = refused(make_request(place, scheduled_for=far))
+    assert fields["scheduled_for"][0]["rule"] == "scheduled_too_far"

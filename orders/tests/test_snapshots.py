@@ -20,7 +20,7 @@ from orders.tests.factories import make_order, make_request, make_restaurant
 
 pytestmark = pytest.mark.django_db
 
-IN_AN_HOUR = dt.datetime(2099, 1, 1, 12, 0, tzinfo=dt.UTC)
+IN_AN_HOUR = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(hours=1)
 
 
 @pytest.fixture

@@ -68,10 +68,10 @@ def account_for(integration: RestaurantPosIntegration) -> Account:
     )
 
 
-def http_for(account: Account, **options: Any) -> PosHttp:
-    """The guarded door for calls in the name of `account`."""
+def http_for(account: Account, *, hidden: Sequence[str] = (), **options: Any) -> PosHttp:
+    """The guarded door for calls in the name of `account`. `hidden`: further secrets of this call."""
     return PosHttp(
-        secrets=account.secrets,
+        secrets=(*account.secrets, *hidden),
         timeout_seconds=account.config["call_timeout_seconds"],
         allowed_networks=settings.POS_ALLOWED_NETWORKS,
         allow_plain_http=settings.POS_ALLOW_PLAIN_HTTP,
@@ -107,6 +107,13 @@ def merged_values(integration: RestaurantPosIntegration) -> dict[str, Any]:
         for found in _merged(adapter, _layers(integration, adapter))
         if not found.field.secret
     }
+
+
+def secrets_set(integration: RestaurantPosIntegration) -> set[str]:
+    """Names of the secrets that the merged configuration has a value for."""
+    adapter = adapter_of(integration.pos_provider)
+    merged = _merged(adapter, _layers(integration, adapter))
+    return {found.field.name for found in merged if found.field.secret and found.value not in (None, "")}
 
 
 def inherited(provider: PosProvider) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 
@@ -13,7 +14,7 @@ from ding.errors import Conflict, DomainError
 from menus.models import Restaurant
 from pos_integrations.adapters.base import Level, PosAdapter
 from pos_integrations.adapters.registry import adapter_for
-from pos_integrations.configuration.account import merged_values
+from pos_integrations.configuration.account import merged_values, secrets_set
 from pos_integrations.configuration.checking import check_url, check_values, problem_with
 from pos_integrations.configuration.core_fields import fields_of, key_field_of
 from pos_integrations.configuration.webhook_secrets import add_webhook_secret, check_secret
@@ -99,6 +100,9 @@ def save_integration(
     if errors:
         raise InvalidConfiguration("Some fields are not right; nothing was saved.", fields=errors)
 
+    if problem := _sends_secrets_elsewhere(adapter, integration, endpoint, given, api_key):
+        raise InvalidConfiguration("The address changes its host.", fields={"endpoint": [problem]})
+
     integration.restaurant_specific_config = changed_config(
         adapter, integration.restaurant_specific_config, given
     )
@@ -122,6 +126,33 @@ def save_integration(
     if webhook_secret is not None:
         add_webhook_secret(integration, webhook_secret)
     return integration, created
+
+
+def _sends_secrets_elsewhere(
+    adapter: PosAdapter,
+    integration: RestaurantPosIntegration,
+    endpoint: str | None,
+    given: Mapping[str, Any],
+    api_key: str | None,
+) -> dict[str, Any] | None:
+    """Whoever points an integration at another host must know its secrets: else the host would learn them."""
+    base = integration.pos_provider.base_api_url
+    if endpoint is None or _origin(endpoint or base) == _origin(integration.endpoint or base):
+        return None
+    brought = {name for name, value in given.items() if value}
+    if api_key:
+        brought.add(adapter.api_key_field)
+    stored = secrets_set(integration)
+    if stored <= brought:
+        return None
+    names = ", ".join(sorted(stored - brought))
+    message = f"Another host would get the stored secrets. Give them again with the new address: {names}."
+    return {"rule": "reenter_secrets", "message": message, "given": endpoint}
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
 
 
 def _check_together(adapter: PosAdapter, integration: RestaurantPosIntegration) -> None:

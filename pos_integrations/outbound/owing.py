@@ -40,7 +40,10 @@ def owe_cancellations(order_ids: list[int]) -> list[int]:
     now = timezone.now()
     mine = OrderPush.objects.filter(order__in=order_ids, kind=PushKind.ORDER)
     mine.filter(state=PushState.DUE, maybe_taken=False).update(
-        state=PushState.EXPIRED, last_error="The order was cancelled before it was sent.", updated_at=now
+        state=PushState.EXPIRED,
+        next_attempt_at=None,
+        last_error="The order was cancelled before it was sent.",
+        updated_at=now,
     )
     reached = list(mine.exclude(state__in=(PushState.EXPIRED, PushState.REJECTED)))
     OrderPush.objects.bulk_create(

@@ -124,8 +124,9 @@ class Call:
             raise ConfigurationError("The restaurant has no active POS integration.", code="no_integration")
         self.adapter = adapter_of(integration.pos_provider)
         self.account = account_for(integration)
-        self.http = http_for(self.account)
         self.order = Order.objects.for_push().get(pk=push.order_id)
+        url = callback_url(integration, self.order.reference)
+        self.http = http_for(self.account, hidden=[url.rpartition("/")[2]])
         if push.kind in RIDER_STATUSES:
             rider = RiderUpdate(
                 RIDER_STATUSES[PushKind(push.kind)], self.order.rider_name, self.order.rider_phone
@@ -139,7 +140,6 @@ class Call:
                 snapshot_of(self.order), self.order.cancellation_reason, self.account, self.http
             )
             return PushResult()
-        url = callback_url(integration, self.order.reference)
         return self.adapter.save_order(snapshot_of(self.order), self.account, self.http, callback_url=url)
 
 

@@ -392,12 +392,10 @@ def test_what_lies_there_from_before_does_not_stop_a_change():
     config = json.dumps({"app_secret": APP_SECRET, "of_another_version": 1, "push_retries": "5"})
     set_column("restaurant_pos_integrations", "restaurant_specific_config", integration.pk, config)
 
-    save_integration(
-        restaurant=integration.restaurant, provider_name="petpooja", endpoint="https://new.example.com"
-    )
+    save_integration(restaurant=integration.restaurant, provider_name="petpooja", active=False)
 
     stored = reload(integration)
-    assert stored.endpoint == "https://new.example.com"
+    assert stored.active is False
     assert stored.restaurant_specific_config["of_another_version"] == 1
     assert stored.restaurant_specific_config["push_retries"] == "5"
     assert CANARY not in column("restaurant_pos_integrations", "restaurant_specific_config", integration.pk)

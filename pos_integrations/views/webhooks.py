@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.http import HttpRequest
@@ -15,6 +16,8 @@ from ding.nudge import nudge
 from pos_integrations import inbound, tasks
 from pos_integrations.errors import MalformedPayload, NotAuthentic
 from pos_integrations.messages import WebhookRequest
+
+logger = logging.getLogger(__name__)
 
 
 class LengthRequired(DomainError):
@@ -61,6 +64,16 @@ class WebhookView(APIView):
                 remote_address=request.META.get("REMOTE_ADDR", ""),
             )
         except NotAuthentic:
+            # For whoever wonders why nothing arrives; the sender is told nothing.
+            logger.warning(
+                "A webhook was refused: its signature or token fits nobody.",
+                extra={
+                    "provider": provider,
+                    "topic": topic,
+                    "integration": public_id or "",
+                    "remote_address": request.META.get("REMOTE_ADDR", ""),
+                },
+            )
             # Whatever the cause, the same words: a stranger learns nothing from them.
             message = "The signature or token is not valid."
             return Response({"error": {"code": "not_authentic", "message": message}}, 401)

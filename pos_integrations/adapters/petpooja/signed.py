@@ -47,6 +47,10 @@ SIGNATURE_HEADER = "x-petpooja-signature"
 _SIGNATURE = re.compile(r"sha256=([0-9a-fA-F]{64})")
 
 
+# What a clock may be ahead of ours.
+MOST_AHEAD = dt.timedelta(minutes=5)
+
+
 def verify(request: WebhookRequest, secrets: Sequence[str]) -> int:
     """The index of the secret that signed `request`. Every secret is tried, found or not.
 
@@ -95,6 +99,9 @@ def inventory_update(request: WebhookRequest, account: Account) -> list[Event]:
     """Something is sold out or back."""
     body = bodies.read(incoming.StockBody, request)
     happened_at = _happened_at(body, account)
+    if happened_at > request.received_at + MOST_AHEAD:
+        # Stock goes both ways: a body that is always the newest could be sent again for ever.
+        raise MalformedPayload("timestamp lies in the future.", field="timestamp")
     bodies.check_ids(body.item_id, "item_id")
     available = bodies.YES_OR_NO.get(values.word(body.availability))
     if available is None:
