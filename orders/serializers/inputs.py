@@ -1,0 +1,133 @@
+"""What clients send."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+
+from menus.snapshot import OrderType
+from orders.order_request import AddOnRequest, LineRequest, OrderRequest
+from orders.serializers.fields import (
+    MOST_ADDONS,
+    MOST_LINES,
+    PAYMENT_TYPES,
+    Amount,
+    Degrees,
+    Email,
+    Lower,
+    Moment,
+    OnlyBoolean,
+    Text,
+    Word,
+    count_field,
+    id_field,
+    phone_rule,
+    pickup_code_rule,
+)
+from orders.snapshot import Customer
+from orders.status import OrderStatus
+
+
+class AddOnInput(serializers.Serializer):
+    """An add-on of a line; `quantity` is per unit of the line."""
+
+    addon_item_id = id_field()
+    quantity = count_field(default=1)
+
+
+class LineInput(serializers.Serializer):
+    """One line; the ids are those of the menu endpoint."""
+
+    item_id = id_field()
+    variation_id = id_field(allow_null=True, default=None)
+    quantity = count_field(default=1)
+    notes = Text(lines=True, max_length=500, allow_blank=True, default="")
+    addons = AddOnInput(many=True, max_length=MOST_ADDONS, default=list)  # type: ignore[call-arg]
+
+
+class CustomerInput(serializers.Serializer):
+    """Whom the food is for."""
+
+    name = Text(max_length=200)
+    phone = Text(max_length=16, allow_blank=True, default="", validators=[phone_rule()])
+    email = Email(max_length=254, allow_blank=True, default="")
+    address = Text(max_length=500, allow_blank=True, default="", help_text="Required for DELIVERY.")
+    latitude = Degrees(limit=90, allow_null=True, default=None)
+    longitude = Degrees(limit=180, allow_null=True, default=None)
+
+
+class OrderInput(serializers.Serializer):
+    """An order to be placed or priced. Prices are computed here, never taken from a client."""
+
+    restaurant_id = id_field()
+    order_type = Word(choices=[order_type.value for order_type in OrderType])
+    payment_type = Word(choices=PAYMENT_TYPES)
+    customer = CustomerInput()
+    items = LineInput(many=True, max_length=MOST_LINES)  # type: ignore[call-arg]
+    table_no = Text(max_length=20, allow_blank=True, default="", help_text="Required for DINE_IN.")
+    persons = serializers.IntegerField(min_value=0, max_value=500, default=0)
+    scheduled_for = Moment(allow_null=True, default=None)
+    notes = Text(lines=True, max_length=500, allow_blank=True, default="")
+    coupon = Text(
+        max_length=50,
+        allow_blank=True,
+        default="",
+        help_text="In any case. Refused when it cannot apply. Without it, or when another discount saves more, "
+        "the menu's best discount applies.",
+    )
+    pickup_code = Text(
+        max_length=10,
+        allow_blank=True,
+        default="",
+        validators=[pickup_code_rule()],
+        help_text="What the guest or rider says at the counter: 4 to 10 digits.",
+    )
+    urgent = OnlyBoolean(default=False)
+    urgent_minutes = serializers.IntegerField(
+        min_value=1, max_value=240, allow_null=True, default=None, help_text="Only with `urgent`."
+    )
+    expected_total = Amount(
+        min_value=Decimal(0), allow_null=True, default=None, help_text="Refused when the total is another."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """What one kind of order needs and others do not."""
+        if attrs["order_type"] == OrderType.DELIVERY and not attrs["customer"]["address"]:
+            error = serializers.ErrorDetail("A delivery needs an address.", "required")
+            raise serializers.ValidationError({"customer": {"address": [error]}})
+        if attrs["order_type"] == OrderType.DINE_IN and not attrs["table_no"]:
+            error = serializers.ErrorDetail("An order at a table needs the table's number.", "required")
+            raise serializers.ValidationError({"table_no": [error]})
+        if attrs["urgent_minutes"] is not None and not attrs["urgent"]:
+            error = serializers.ErrorDetail("Only an urgent order has these. Set urgent, too.", "not_urgent")
+            raise serializers.ValidationError({"urgent_minutes": [error]})
+        return attrs
+
+    def as_request(self) -> OrderRequest:
+        """The validated order as the services take it."""
+        data = dict(self.validated_data)
+        customer = {name: value or "" for name, value in data.pop("customer").items()}
+        lines = tuple(
+            LineRequest(**{**line, "addons": tuple(AddOnRequest(**addon) for addon in line["addons"])})
+            for line in data.pop("items")
+        )
+        order_type = OrderType(data.pop("order_type"))
+        return OrderRequest(**data, order_type=order_type, customer=Customer(**customer), lines=lines)
+
+
+class CancelInput(serializers.Serializer):
+    """Why an order is cancelled; guest and kitchen may read it."""
+
+    reason = Text(max_length=500)
+
+
+class OrderFilter(serializers.Serializer):
+    """Which orders to list. `since` is in, `until` is out; both are of the time of placing."""
+
+    restaurant = id_field(required=False)
+    status = Lower(choices=OrderStatus.choices, required=False)
+    since = Moment(required=False)
+    until = Moment(required=False)
+    phone = Text(max_length=16, required=False, validators=[phone_rule()])
