@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
+from ding.read_only import ReadOnly
 from menus.models import (
     AddOnGroup,
     AddOnItem,
@@ -61,22 +62,6 @@ class RestaurantAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never; switch off `accepting_orders` instead."""
-        return False
-
-
-class ReadOnly:
-    """An admin, or a part of one, that only shows."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A menu comes with a sync."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The next sync would undo it."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Past orders point at it."""
         return False
 
 

@@ -9,12 +9,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ding.nudge import nudge
+from ding.read_only import ReadOnly
 from notifications import services, tasks
 from notifications.models import Notification
 
 
 @admin.register(Notification)
-class NotificationAdmin(admin.ModelAdmin):
+class NotificationAdmin(ReadOnly, admin.ModelAdmin):
     """Read-only. Who may change notifications may send failed ones again."""
 
     list_display = ("order_reference", "event", "type", "status", "retry_count", "last_error", "created_at")
@@ -45,15 +46,3 @@ class NotificationAdmin(admin.ModelAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may change may look."""
         return super().has_view_permission(request, obj) or self.has_send_again_permission(request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Messages come from orders."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A message is a record."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A message is a record."""
-        return False

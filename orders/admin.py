@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from ding.read_only import ReadOnly
 from orders.models import Order, OrderItem, OrderStatusHistory
-
-
-class ReadOnly:
-    """An admin, or a part of one, that only shows."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Orders come through the API."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What a guest bought does not change."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A POS knows the order too."""
-        return False
 
 
 class OrderItemInline(ReadOnly, admin.TabularInline):

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.timesince import timesince
 
+from ding import read_only
 from pos_integrations.configuration import NewSecret
 from pos_integrations.models import RestaurantPosIntegration
 
@@ -30,20 +31,8 @@ class Guarded:
         return super().lookup_allowed(lookup, value, request)  # type: ignore[misc]
 
 
-class ReadOnly(Guarded):
+class ReadOnly(Guarded, read_only.ReadOnly):
     """A record: it is looked at, and at most acted upon."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """It is written by what happens."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What happened does not change."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Old ones are pruned, not picked."""
-        return False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may change may look."""
