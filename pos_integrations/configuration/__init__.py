@@ -12,6 +12,7 @@ from pos_integrations.configuration.account import (
     inherited,
     integration_of,
     masked,
+    merged_values,
 )
 from pos_integrations.configuration.addresses import callback_token, callback_url, webhook_url, webhook_urls
 from pos_integrations.configuration.checking import check_url, check_values
@@ -51,6 +52,7 @@ __all__ = [
     "integration_of",
     "key_field_of",
     "masked",
+    "merged_values",
     "rotate_secret",
     "save_integration",
     "valid_secrets",

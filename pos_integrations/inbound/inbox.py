@@ -209,11 +209,12 @@ def _apply_statuses(works: Sequence[_Work]) -> None:
         _conclude(work, result)
     proven = {result.order_id for result in results if result.order_id is not None}
     if proven:
-        # Whatever the status: the POS spoke of the order, so the kitchen has it.
+        # Whatever the status: the POS spoke of the order, so the kitchen has it. Not so where it provably was
+        # never sent: whoever speaks of that one, it is still owed.
         now = timezone.now()
         OrderPush.objects.filter(order__in=proven, kind=PushKind.ORDER).exclude(
             state__in=(PushState.ACKNOWLEDGED, PushState.REJECTED)
-        ).update(
+        ).exclude(state=PushState.DUE, maybe_taken=False).update(
             state=PushState.ACKNOWLEDGED,
             acknowledged_at=now,
             next_attempt_at=None,
@@ -252,6 +253,10 @@ def _apply_stock(works: Sequence[_Work]) -> None:
             for work, event in pairs
         ]
     )
+    _conclude_stock(pairs, verdicts)
+
+
+def _conclude_stock(pairs: Sequence[tuple[_Work, Any]], verdicts: Sequence[str]) -> None:
     for (work, _), verdict in zip(pairs, verdicts, strict=True):
         work.verdict = verdict
         if verdict == StockVerdict.UNKNOWN_ITEM:
@@ -275,10 +280,7 @@ def _apply_store(works: Sequence[_Work]) -> None:
             for work, event in pairs
         ]
     )
-    for (work, _), verdict in zip(pairs, verdicts, strict=True):
-        work.verdict = verdict
-        if verdict != StockVerdict.APPLIED:
-            work.status = WebhookStatus.IGNORED
+    _conclude_stock(pairs, verdicts)
 
 
 def _apply_published(works: Sequence[_Work]) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from menus.models import Item, Menu, Restaurant
@@ -197,3 +198,15 @@ def test_the_simulated_dashboard_reaches_ding(ding_url, start_pos):
     assert fresh(integration).restaurant.accepting_orders is False
     assert pos.ask_store_status(CODE)["store_status"] == "0"
     assert [call["result"] for call in pos.ledger.dashboard_calls(CODE)] == ["acknowledged"] * 4
+
+
+@pytest.mark.parametrize("proof", ["signature", "header", "nonsense"])
+def test_an_unreadable_credential_or_a_wrong_word_does_not_loosen_the_proof(at, client, proof):
+    config = {"webhook_proof": proof, "app_secret": "sealed:v1:lost:AAAA"}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE restaurant_pos_integrations SET restaurant_specific_config = %s", [json.dumps(config)]
+        )
+    answer = post(client, address(at.integration, "store-status-get"), {"restID": CODE})
+    assert answer.status_code == 401
+    assert not WebhookLog.objects.exists()

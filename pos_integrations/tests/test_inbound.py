@@ -13,7 +13,7 @@ from django.utils import timezone
 from menus.models import Menu
 from orders.models import Order, OrderStatusHistory
 from orders.tests.factories import make_order
-from pos_integrations import inbound
+from pos_integrations import inbound, outbound
 from pos_integrations.adapters.petpooja.adapter import PetPoojaAdapter
 from pos_integrations.configuration import callback_token, rotate_secret
 from pos_integrations.models import (
@@ -767,3 +767,14 @@ def test_what_was_answered_with_200_is_committed(committed):
     assert set(opened) == {False}
     counts = in_threads(1, lambda number: WebhookLog.objects.count())
     assert counts == [1]
+
+
+def test_an_order_that_was_never_sent_stays_owed_whoever_speaks_of_it(db, client, pos):
+    at = connected_place(pos)
+    push = place(at)
+    assert send(client, "order-status", order_status(push.order)).status_code == 200
+    inbound.drain()
+    push.refresh_from_db()
+    assert (push.state, Order.objects.get(pk=push.order_id).status) == ("due", "confirmed")
+    outbound.deliver(push.pk)
+    assert [ticket.reference for ticket in pos.tickets()] == [push.order.reference]
