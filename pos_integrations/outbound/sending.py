@@ -83,7 +83,9 @@ def _claim(push_id: int) -> OrderPush | None:
     if push.kind == PushKind.ORDER and push.order.status in FINAL:
         why = f"The order is {push.order.status} already."
         OrderPush.objects.filter(pk=push.pk).update(
-            state=PushState.EXPIRED, last_error=why, next_attempt_at=None
+            state=PushState.UNKNOWN if push.maybe_taken else PushState.EXPIRED,
+            last_error=why,
+            next_attempt_at=None,
         )
         return None
     if push.integration is None or (_is_untouched(push) and not _is_on(push.integration)):
