@@ -197,6 +197,31 @@ class OrderStatusHistory(models.Model):
         return f"{self.old_status or '-'} → {self.new_status}"
 
 
+class StaffAction(models.Model):
+    """What a person did about an order that changed no status of it; never edited, never deleted."""
+
+    class Kind(models.TextChoices):
+        """What was done."""
+
+        PUSHED_AGAIN = "pushed_again", "Sent to the kitchen again"
+        HANDLED = "handled", "Handled by phone"
+        TOLD_AGAIN = "told_again", "Message sent again"
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="staff_actions", db_index=False)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    by = models.CharField(max_length=150, help_text="A user's name, or what asked in one's place.")
+    note = models.CharField(max_length=500, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True, db_default=UtcNow())
+
+    class Meta:
+        db_table = "StaffActions"
+        ordering = ("id",)
+        indexes = [models.Index(fields=("order", "id"), name="ix_staff_action_order")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} by {self.by}"
+
+
 class IdempotencyKey(models.Model):
     """A client's `Idempotency-Key`, the body it came with, and the answer given: the same again gets it again."""
 

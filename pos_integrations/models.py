@@ -204,7 +204,8 @@ class OrderPush(models.Model):
     """The debt of bringing one order, or its cancellation, to the POS.
 
     `next_attempt_at`: in state `due`, when to try; in `sending`, when the worker's lease ends; in `sent`, when
-    the kitchen's silence is to be looked at. So one index serves all. `silent_since`: the kitchen has not
+    the kitchen's silence is to be looked at. So one index serves all. `attempts_before`: those made before a
+    person asked for it again; retries count from there. `silent_since`: the kitchen has not
     confirmed it in time. `expires_at`: after it the order is not sent any more. `maybe_taken`: a call was made
     whose outcome nobody knows, so this can never again count as "not sent".
     """
@@ -216,6 +217,7 @@ class OrderPush(models.Model):
     )
     state = models.CharField(max_length=12, choices=PushState.choices, default=PushState.DUE)
     attempts = models.PositiveIntegerField(default=0)
+    attempts_before = models.PositiveIntegerField(default=0, db_default=0)
     maybe_taken = models.BooleanField(default=False)
     next_attempt_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField()

@@ -131,6 +131,35 @@ def cancel_order(order_id: int, *, reason: str, source: ChangeSource, changed_by
     change_status(order_id, OrderStatus.CANCELLED, source=source, changed_by=changed_by, reason=reason)
 
 
+@transactional
+def reopen_order(order_id: int, *, changed_by: str, reason: str) -> None:
+    """Make a rejected order pending again: a person found out that the kitchen will cook it after all.
+
+    The only way out of a final status, and only for staff: no report of a POS leads here.
+
+    Raises:
+        Conflict: it is not rejected.
+    """
+    order = Order.objects.select_for_update().get(pk=order_id)
+    if order.status != OrderStatus.REJECTED:
+        raise Conflict(f"The order is {order.status}; only a rejected one can be opened again.")
+    now = timezone.now()
+    change = OrderStatusHistory(
+        order=order,
+        old_status=order.status,
+        new_status=OrderStatus.PENDING,
+        source=ChangeSource.STAFF,
+        changed_by=changed_by[:100],
+        change_reason=reason[:500],
+        happened_at=now,
+        created_at=now,
+    )
+    order.status = OrderStatus.PENDING
+    order.updated_at = now
+    order.cancelled_at, order.cancellation_reason = None, ""
+    _save([change])
+
+
 def _apply(order: Order, report: StatusReport, now: dt.datetime) -> tuple[Verdict, OrderStatusHistory | None]:
     """Move `order` in memory if the rules allow it."""
     status = report.status

@@ -1,17 +1,33 @@
 """Orders → POS, the outbox: what is owed, how it is sent, what the sweepers find."""
 
 from pos_integrations.outbound.owing import active_integration, owe_cancellations, owe_push, owe_rider_update
+from pos_integrations.outbound.repairing import (
+    MayCookTwice,
+    Repair,
+    handling,
+    mark_handled,
+    owed_by,
+    push_again,
+    pushing_again,
+)
 from pos_integrations.outbound.sending import deliver
 from pos_integrations.outbound.sweeping import due_pushes, expire_overdue, note_silence, release_stuck
 
 __all__ = [
+    "MayCookTwice",
+    "Repair",
     "active_integration",
     "deliver",
     "due_pushes",
     "expire_overdue",
+    "handling",
+    "mark_handled",
     "note_silence",
     "owe_cancellations",
     "owe_push",
     "owe_rider_update",
+    "owed_by",
+    "push_again",
+    "pushing_again",
     "release_stuck",
 ]

@@ -23,16 +23,20 @@ DEFAULT_DEADLINE = dt.timedelta(minutes=15)
 def owe_push(order: Order) -> OrderPush:
     """Write down, in the order's own transaction, that the POS must get it."""
     integration = active_integration(order.restaurant_id)
-    deadline = DEFAULT_DEADLINE
-    if integration is not None:
-        try:
-            deadline = dt.timedelta(minutes=account_for(integration).config["push_deadline_minutes"])
-        except ConfigurationError as error:
-            logger.warning("The integration cannot be used: %s", error, extra={"integration": integration.pk})
     now = timezone.now()
     return OrderPush.objects.create(
-        order=order, integration=integration, next_attempt_at=now, expires_at=now + deadline
+        order=order, integration=integration, next_attempt_at=now, expires_at=now + deadline_of(integration)
     )
+
+
+def deadline_of(integration: RestaurantPosIntegration | None) -> dt.timedelta:
+    """How long an order is worth bringing to this kitchen."""
+    if integration is not None:
+        try:
+            return dt.timedelta(minutes=account_for(integration).config["push_deadline_minutes"])
+        except ConfigurationError as error:
+            logger.warning("The integration cannot be used: %s", error, extra={"integration": integration.pk})
+    return DEFAULT_DEADLINE
 
 
 def owe_cancellations(order_ids: list[int]) -> list[int]:

@@ -158,7 +158,9 @@ def _after(push: OrderPush, call: Call, error: PosError) -> _Next:
     outcomes = OrderPushAttempt.Outcome
     config = call.account.config if call.account else {}
     # Waiting for a person to mend our access uses no retry up.
-    tries = push.attempts - push.attempt_log.filter(outcome=outcomes.BLOCKED).count()
+    since = push.attempts_before
+    blocked = push.attempt_log.filter(outcome=outcomes.BLOCKED, number__gt=since).count()
+    tries = push.attempts - since - blocked
     retries_left = tries <= config.get("push_retries", 3)
     wait = _back_off(tries, config.get("push_retry_seconds", 10), error.retry_after)
     if isinstance(error, ConfigurationError):
