@@ -86,6 +86,9 @@ class Stocked(models.Model):
 
     `menu_in_stock` is what the menu said last; a menu moves `in_stock` only when it changes its own mind,
     so that a routine menu push does not put back what the kitchen has just run out of.
+
+    Staff may overrule both: while their switch holds, `in_stock` is their word and `pos_in_stock` what the
+    POS says meanwhile. Without a switch `pos_in_stock` is None.
     """
 
     menu_in_stock = models.BooleanField(default=True, db_default=True)
@@ -94,6 +97,9 @@ class Stocked(models.Model):
     stock_changed_at = models.DateTimeField(null=True)
     # When a sold-out thing comes back by itself.
     back_at = models.DateTimeField(null=True, db_index=True)
+    pos_in_stock = models.BooleanField(null=True, editable=False)
+    # When staff's switch ends by itself; None while it holds: when somebody ends it.
+    switched_until = models.DateTimeField(null=True, editable=False, db_index=True)
 
     class Meta:
         abstract = True
@@ -213,6 +219,32 @@ class Variation(Stocked, MenuRow):
         constraints = [
             models.UniqueConstraint(fields=("restaurant", "external_id"), name="uq_variation_external")
         ]
+
+
+class LeftChange(models.Model):
+    """A change of the POS's menu that a person chose to leave: that row stays as it is until somebody takes it.
+
+    `kind` is a key of `menus.services.leaving.UNITS`; a dish is left with its sizes, a group with its add-ons.
+    `seen`: the digest of the change that was looked at. When the POS goes back to what we have, the row goes.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    restaurant = models.ForeignKey(Restaurant, models.PROTECT, db_index=False)
+    kind = models.CharField(max_length=20)
+    external_id = ExactCharField(max_length=64)
+    name = models.CharField(max_length=255)
+    seen = models.CharField(max_length=32, blank=True, default="", db_default="")
+    left_by = models.CharField(max_length=150, blank=True, default="", db_default="")
+    created_at = models.DateTimeField(auto_now_add=True, db_default=UtcNow())
+
+    class Meta:
+        db_table = "LeftChanges"
+        constraints = [
+            models.UniqueConstraint(fields=("restaurant", "kind", "external_id"), name="uq_left_change")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: left"
 
 
 class MenuImage(models.Model):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,8 +25,17 @@ from menus.models import (
     Tax,
     Variation,
 )
-from menus.serialization import charges_as_json, discount_as_json, offers_as_json, opening_as_json
+from menus.serialization import charges_as_json
+from menus.services.columns import (
+    addon_item_values,
+    category_values,
+    discount_values,
+    item_values,
+    tax_values,
+    variation_values,
+)
 from menus.services.images import note_images
+from menus.services.leaving import forget_settled, left_alone
 from menus.services.locking import bump_version, lock_menu
 from menus.snapshot import MenuSnapshot
 
@@ -53,6 +61,8 @@ class MenuChanges:
 
     counts: dict[str, Counts] = field(default_factory=dict)
     version: int = 0
+    # How many rows differ and were left as they are, because a person said so.
+    left: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -78,26 +88,26 @@ def apply_menu(
 ) -> MenuChanges:
     """Make `menu` the restaurant's menu: write what differs, deactivate what is gone, in one transaction.
 
-    The number of statements does not grow with the menu, up to some megabytes per kind. `force` skips the
+    What a person chose to leave (`menus.services.leaving`) stays as it is. The number of statements does not grow with the menu, up to some megabytes per kind. `force` skips the
     guard; `dry_run` says what would change and changes nothing.
 
     Raises:
         MenuHeld: no items, no prices, or more than `shrink_limit_percent` of the live items would go.
     """
     row = Menu.objects.filter(pk=restaurant.pk).first() or Menu() if dry_run else lock_menu(restaurant.pk)
-    writer = _Writer(restaurant.pk, timezone.now())
+    writer = _Writer(restaurant.pk, timezone.now(), left_alone(restaurant.pk, menu))
 
     headings = {category.external_id for category in menu.categories}
     plans = [
-        writer.plan(Category, "categories", menu.categories, _category_values),
-        writer.plan(Tax, "taxes", menu.taxes, _tax_values),
-        writer.plan(Discount, "discounts", menu.discounts, _discount_values),
+        writer.plan(Category, "categories", menu.categories, category_values),
+        writer.plan(Tax, "taxes", menu.taxes, tax_values),
+        writer.plan(Discount, "discounts", menu.discounts, discount_values),
         writer.plan(AddOnGroup, "addon_groups", menu.addon_groups, lambda group: {}),
         writer.plan(
             Item,
             "items",
             menu.items,
-            _item_values,
+            item_values,
             # A heading that is not there belongs to the item's content: when it comes, the item has changed.
             parents={
                 item.external_id: item.category_id for item in menu.items if item.category_id in headings
@@ -107,7 +117,7 @@ def apply_menu(
             AddOnItem,
             "addon_items",
             [item for group in menu.addon_groups for item in group.items],
-            _addon_item_values,
+            addon_item_values,
             parents={
                 item.external_id: group.external_id for group in menu.addon_groups for item in group.items
             },
@@ -116,7 +126,7 @@ def apply_menu(
             Variation,
             "variations",
             [variation for item in menu.items for variation in item.variations],
-            _variation_values,
+            variation_values,
             parents={
                 variation.external_id: item.external_id
                 for item in menu.items
@@ -124,13 +134,17 @@ def apply_menu(
             },
         ),
     ]
-    changes = MenuChanges({plan.kind: plan.counts for plan in plans}, row.version)
+    changes = MenuChanges(
+        {plan.kind: plan.counts for plan in plans}, row.version, sum(len(plan.left) for plan in plans)
+    )
     whole = {"charges": charges_as_json(menu.charges), "details": dict(menu.details)}
     if not force:
         items_plan = next(plan for plan in plans if plan.kind == "items")
         _guard(items_plan, menu, shrink_limit_percent)
     if dry_run:
         return changes
+    if writer.left:
+        forget_settled(restaurant.pk, {plan.model: plan.left for plan in plans}, menu)
     pictures = [category.image_url for category in menu.categories] + [item.image_url for item in menu.items]
     new_pictures = note_images(restaurant.pk, pictures, writer.now)
     same_whole = {"charges": row.charges, "details": row.details} == whole
@@ -159,6 +173,7 @@ class _Known:
     content_hash: str
     menu_in_stock: bool = True
     in_stock: bool = True
+    pos_in_stock: bool | None = None
 
 
 class _Plan:
@@ -170,6 +185,7 @@ class _Plan:
         self.live_before: set[str] = set()
         self.differing: list[dict[str, Any]] = []
         self.gone: list[int] = []
+        self.left: set[str] = set()
 
     def write(self, parent_ids: Mapping[str, int]) -> None:
         """Upsert what differs, deactivate what is gone: two statements at most."""
@@ -201,8 +217,8 @@ _PARENTS: dict[type[MenuRow], str] = {Item: "category_id", AddOnItem: "group_id"
 class _Writer:
     """Compares a snapshot with the tables, row by row, by hash."""
 
-    def __init__(self, restaurant_id: int, now: dt.datetime) -> None:
-        self.restaurant_id, self.now = restaurant_id, now
+    def __init__(self, restaurant_id: int, now: dt.datetime, left: Mapping[type[MenuRow], set[str]]) -> None:
+        self.restaurant_id, self.now, self.left = restaurant_id, now, left
 
     def plan(
         self,
@@ -214,6 +230,7 @@ class _Writer:
     ) -> _Plan:
         plan = _Plan(self, model, kind)
         known = self._known(model)
+        left: set[str] = self.left.get(model, set())
         plan.live_before = {external_id for external_id, row in known.items() if row.active}
         # An id that is there twice is one row: the last one, as in `parents`.
         wanted = {snapshot.external_id: snapshot for snapshot in snapshots}
@@ -234,12 +251,15 @@ class _Writer:
             old = known.get(snapshot.external_id)
             if old is not None and old.content_hash == digest:
                 continue
+            if snapshot.external_id in left:
+                plan.left.add(snapshot.external_id)
+                continue
             if old is None:
                 plan.counts.added += 1
             else:
                 plan.counts.changed += 1
             if "menu_in_stock" in content:
-                content["in_stock"] = _stock_after(content["menu_in_stock"], old)
+                content.update(_stock_after(content["menu_in_stock"], old))
             plan.differing.append(
                 {
                     "restaurant_id": self.restaurant_id,
@@ -252,11 +272,13 @@ class _Writer:
             )
         # A gone row has no hash, so it is found once and, when it comes back, written again. A live row
         # without a hash was written by other hands.
-        plan.gone = [
-            row.id
+        gone = {
+            external_id: row.id
             for external_id, row in known.items()
             if external_id not in wanted and (row.content_hash or row.active)
-        ]
+        }
+        plan.left |= gone.keys() & left
+        plan.gone = [row_id for external_id, row_id in gone.items() if external_id not in left]
         plan.counts.deactivated = len(plan.gone)
         return plan
 
@@ -269,16 +291,22 @@ class _Writer:
     def _known(self, model: type[MenuRow]) -> dict[str, _Known]:
         columns = ["external_id", "id", "active", "content_hash"]
         if issubclass(model, (Item, Variation, AddOnItem)):
-            columns += ["menu_in_stock", "in_stock"]
+            columns += ["menu_in_stock", "in_stock", "pos_in_stock"]
         rows = model._default_manager.filter(restaurant_id=self.restaurant_id).values_list(*columns)
         return {external_id: _Known(*rest) for external_id, *rest in rows}
 
 
-def _stock_after(menu_in_stock: bool, old: _Known | None) -> bool:
-    """A menu moves the stock only when it changed its own mind; see `menus.models.Stocked`."""
-    if old is None or old.menu_in_stock != menu_in_stock:
-        return menu_in_stock
-    return old.in_stock
+def _stock_after(menu_in_stock: bool, old: _Known | None) -> dict[str, bool | None]:
+    """A menu moves the stock only when it changed its own mind, and never staff's switch.
+
+    See `menus.models.Stocked`.
+    """
+    if old is None:
+        return {"in_stock": menu_in_stock, "pos_in_stock": None}
+    changed = old.menu_in_stock != menu_in_stock
+    if old.pos_in_stock is None:
+        return {"in_stock": menu_in_stock if changed else old.in_stock, "pos_in_stock": None}
+    return {"in_stock": old.in_stock, "pos_in_stock": menu_in_stock if changed else old.pos_in_stock}
 
 
 def _guard(items: _Plan, menu: MenuSnapshot, limit_percent: int) -> None:
@@ -288,7 +316,7 @@ def _guard(items: _Plan, menu: MenuSnapshot, limit_percent: int) -> None:
     if not live_after:
         raise MenuHeld(f"The menu has no active items, so it was not applied. {how}")
     before = len(items.live_before)
-    gone = len(items.live_before.difference(item.external_id for item in live_after))
+    gone = len(items.live_before.difference(items.left, (item.external_id for item in live_after)))
     if gone * 100 > before * limit_percent:
         raise MenuHeld(
             f"{gone} of {before} live items would go, more than {limit_percent} %, so nothing was applied. {how}"
@@ -299,68 +327,3 @@ def _guard(items: _Plan, menu: MenuSnapshot, limit_percent: int) -> None:
 
 def _sells_for_money(item: Any) -> bool:
     return item.price > 0 or any(variation.price > 0 for variation in item.variations)
-
-
-# --- snapshot → columns -----------------------------------------------------------------------------
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _category_values(category: Any) -> dict[str, Any]:
-    return {
-        "parent_external_id": category.parent_id,
-        "image_url": category.image_url,
-        "opening": _json(opening_as_json(category.opening)),
-        "details": _json(dict(category.details)),
-    }
-
-
-def _tax_values(tax: Any) -> dict[str, Any]:
-    return {
-        "rate": tax.rate,
-        "kind": tax.kind.value,
-        "base": tax.base.value,
-        "inclusive": tax.inclusive,
-        "order_types": _json(tax.order_types),
-    }
-
-
-def _discount_values(discount: Any) -> dict[str, Any]:
-    return {"rule": _json(discount_as_json(discount))}
-
-
-def _addon_item_values(item: Any) -> dict[str, Any]:
-    return {"price": item.price, "diet": item.diet, "menu_in_stock": True}
-
-
-def _item_values(item: Any) -> dict[str, Any]:
-    return {
-        "description": item.description,
-        "price": item.price,
-        "packing_charge": item.packing_charge,
-        "tax_ids": _json(item.tax_ids),
-        "tax_inclusive": item.tax_inclusive,
-        "tax_exempt": item.tax_exempt,
-        "discount_exempt": item.discount_exempt,
-        "liability": item.liability.value,
-        "order_types": _json(item.order_types),
-        "addon_groups": _json(offers_as_json(item.addon_groups)),
-        "diet": item.diet,
-        "image_url": item.image_url,
-        "prep_minutes": item.prep_minutes,
-        "details": _json(dict(item.details)),
-        "menu_in_stock": item.in_stock,
-    }
-
-
-def _variation_values(variation: Any) -> dict[str, Any]:
-    return {
-        "master_id": variation.master_id,
-        "group_name": variation.group_name,
-        "price": variation.price,
-        "packing_charge": variation.packing_charge,
-        "addon_groups": _json(offers_as_json(variation.addon_groups)),
-        "menu_in_stock": True,
-    }

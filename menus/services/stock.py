@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from ding.db import transactional
@@ -15,6 +15,7 @@ from menus.models import AddOnItem, Item, Menu, Restaurant, Variation
 from menus.services.locking import lock_menus
 
 Sellable = Item | Variation | AddOnItem
+TABLES: tuple[type[Sellable], ...] = (Item, Variation, AddOnItem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ def change_stock(reports: Sequence[StockReport]) -> list[str]:
     for table, changed in touched.items():
         if changed:
             table._default_manager.bulk_update(
-                changed.values(), ("in_stock", "stock_changed_at", "back_at", "updated_at")
+                changed.values(), ("in_stock", "pos_in_stock", "stock_changed_at", "back_at", "updated_at")
             )
     # The same news with a later time is written down, but the guests' menu is still the same.
     moved = {
@@ -104,13 +105,16 @@ def _stock_verdict(
         for row in named
         if row.stock_changed_at is None
         or row.stock_changed_at < happened_at
-        or (row.stock_changed_at == happened_at and row.in_stock != report.available)
+        or (row.stock_changed_at == happened_at and _said(row) != report.available)
     ]
     if not fresh:
-        same = all(row.in_stock == report.available for row in named)
+        same = all(_said(row) == report.available for row in named)
         return StockVerdict.DUPLICATE if same else StockVerdict.STALE
     for row in fresh:
-        row.in_stock = report.available
+        if row.pos_in_stock is None:
+            row.in_stock = report.available
+        else:
+            row.pos_in_stock = report.available
         row.back_at = None if report.available else report.until
         row.stock_changed_at = happened_at
         row.updated_at = now
@@ -118,15 +122,21 @@ def _stock_verdict(
     return StockVerdict.APPLIED
 
 
+def _said(row: Sellable) -> bool:
+    """What the POS says, whatever staff say."""
+    return row.in_stock if row.pos_in_stock is None else row.pos_in_stock
+
+
 @transactional
 def end_shortages() -> int:
-    """Put back what was sold out until a time that has come; how many things."""
+    """Put back what was sold out until a time that has come, end staff's switches; how many things."""
     now = timezone.now()
-    tables = (Item, Variation, AddOnItem)
+    sold_out = Q(in_stock=False, pos_in_stock=None) | Q(pos_in_stock=False)
+    is_due = Q(back_at__lte=now) & sold_out | Q(switched_until__lte=now)
     due = {
         restaurant_id
-        for table in tables
-        for restaurant_id in table._default_manager.filter(back_at__lte=now, in_stock=False)
+        for table in TABLES
+        for restaurant_id in table._default_manager.filter(is_due)
         .order_by()
         .values_list("restaurant_id", flat=True)
         .distinct()
@@ -134,14 +144,18 @@ def end_shortages() -> int:
     if not due:
         return 0
     lock_menus(due)
-    back = sum(
-        table._default_manager.filter(restaurant__in=due, back_at__lte=now, in_stock=False).update(
-            in_stock=True, back_at=None, stock_changed_at=now, updated_at=now
+    ended = 0
+    for table in TABLES:
+        rows = table._default_manager.filter(restaurant__in=due)
+        back = rows.filter(back_at__lte=now)
+        told = {"back_at": None, "stock_changed_at": now, "updated_at": now}
+        ended += back.filter(in_stock=False, pos_in_stock=None).update(in_stock=True, **told)
+        ended += back.filter(pos_in_stock=False).update(pos_in_stock=True, **told)
+        ended += rows.filter(switched_until__lte=now, pos_in_stock__isnull=False).update(
+            in_stock=F("pos_in_stock"), pos_in_stock=None, switched_until=None, updated_at=now
         )
-        for table in tables
-    )
     Menu.objects.filter(pk__in=due).update(version=F("version") + 1)
-    return back
+    return ended
 
 
 # --- the restaurant itself ----------------------------------------------------------------------------
