@@ -6,9 +6,19 @@ id, unique per restaurant and kind. `content_hash` tells a sync whether a row di
 
 from __future__ import annotations
 
+import zoneinfo
+
 from django.db import models
 
 from ding.db import ExactCharField, UtcNow
+
+
+def zone_named(name: str) -> zoneinfo.ZoneInfo:
+    """The time zone of that name, UTC when there is none."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return zoneinfo.ZoneInfo("UTC")
 
 
 class Restaurant(models.Model):
@@ -33,6 +43,11 @@ class Restaurant(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """Its clock; UTC when somebody's SQL wrote a zone that does not exist."""
+        return zone_named(self.timezone)
 
 
 class Menu(models.Model):

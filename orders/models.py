@@ -105,6 +105,7 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=("restaurant", "status", "id"), name="ix_order_restaurant_status"),
             models.Index(fields=("restaurant", "created_at"), name="ix_order_restaurant_created"),
+            models.Index(fields=("created_at",), name="ix_order_created"),
             models.Index(fields=("pos_order_id", "restaurant"), name="ix_order_pos_order_id"),
         ]
 

@@ -163,6 +163,15 @@ def apply_published(integration: RestaurantPosIntegration, menu: MenuSnapshot) -
     return any(any(counts.values()) for counts in result.changes.values())
 
 
+def preview_published(integration: RestaurantPosIntegration, menu: MenuSnapshot) -> SyncResult:
+    """What `apply_published` would do; nothing is written.
+
+    Raises:
+        MenuHeld
+    """
+    return _apply(integration, account_for(integration), menu, force=False, dry_run=True)
+
+
 def _problem(error: PosError | MenuHeld) -> dict[str, str]:
     done = "held, nothing was changed" if isinstance(error, MenuHeld) else "nothing was changed"
     return {"kind": "menu", "external_id": "", "field": "", "found": error.message, "done": done}

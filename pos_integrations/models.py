@@ -233,7 +233,10 @@ class OrderPush(models.Model):
     class Meta:
         db_table = "OrderPushes"
         constraints = [models.UniqueConstraint(fields=("order", "kind"), name="uq_push_order_kind")]
-        indexes = [models.Index(fields=("state", "next_attempt_at"), name="ix_push_due")]
+        indexes = [
+            models.Index(fields=("state", "next_attempt_at"), name="ix_push_due"),
+            models.Index(fields=("state", "updated_at"), name="ix_push_state_updated"),
+        ]
         verbose_name_plural = "order pushes"
 
     def __str__(self) -> str:
@@ -297,6 +300,7 @@ class WebhookLog(models.Model):
     """One authentic request from a POS: inbox and ledger in one.
 
     `payload` is the body as it came (checked to be JSON). `verdict`: what it meant to us, in a word.
+    `order_ref`: how it names the order that it speaks of, known to us or not.
     `next_attempt_at` is also the lease of the worker that holds it.
     """
 
@@ -309,6 +313,7 @@ class WebhookLog(models.Model):
     verdict = models.CharField(max_length=20, blank=True, default="")
     error_message = models.CharField(max_length=500, blank=True, default="")
     order = models.ForeignKey(Order, models.SET_NULL, null=True, related_name="webhooks")
+    order_ref = ExactCharField(max_length=64, blank=True, default="", db_default="")
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True)
     remote_address = models.CharField(max_length=45, blank=True, default="")
@@ -325,6 +330,8 @@ class WebhookLog(models.Model):
             models.Index(fields=("webhook_type", "status", "created_at"), name="ix_webhook_type_status"),
             models.Index(fields=("restaurant", "id"), name="ix_webhook_restaurant"),
             models.Index(fields=("created_at",), name="ix_webhook_created"),
+            models.Index(fields=("verdict",), name="ix_webhook_verdict"),
+            models.Index(fields=("order_ref",), name="ix_webhook_order_ref"),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,21 @@
 """Webhooks → our apps: `receive` takes one in at the door, `drain` works the inbox off."""
 
 from pos_integrations.inbound.door import max_bytes, receive
-from pos_integrations.inbound.inbox import Drained, drain, retry_now
+from pos_integrations.inbound.inbox import Drained, drain, process_again, retry_now, worth_again
+from pos_integrations.inbound.previewing import Difference, Preview, would_change
+from pos_integrations.inbound.words import VERDICTS, verdict_words
 
-__all__ = ["Drained", "drain", "max_bytes", "receive", "retry_now"]
+__all__ = [
+    "VERDICTS",
+    "Difference",
+    "Drained",
+    "Preview",
+    "drain",
+    "max_bytes",
+    "process_again",
+    "receive",
+    "retry_now",
+    "verdict_words",
+    "worth_again",
+    "would_change",
+]

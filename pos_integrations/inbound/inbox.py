@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from ding.db import transactional
@@ -70,7 +70,7 @@ class Drained:
 
 
 @dataclass(slots=True)
-class _Work:
+class Work:
     """One row on its way: its events, and in the end its verdict."""
 
     row: WebhookLog
@@ -90,20 +90,20 @@ def drain(limit: int = BATCH) -> Drained:
     fresh = [row for row in fresh if row.webhook_type not in heavy]
     if fresh:
         try:
-            drained.menus_due |= _process(fresh)
+            drained.menus_due |= process(fresh)
         except Exception:
             # One of two places that catch everything: one row must not hold up the others.
             logger.exception("A batch of webhooks failed; its rows are tried one by one.")
             alone = fresh + alone
     for row in alone:
         if row.attempts > MOST_ATTEMPTS:
-            _save([_failed(_Work(row), "error", f"It stopped its worker {MOST_ATTEMPTS} times.")])
+            _save([_failed(Work(row), "error", f"It stopped its worker {MOST_ATTEMPTS} times.")])
             continue
         try:
-            drained.menus_due |= _process([row])
+            drained.menus_due |= process([row])
         except Exception as error:
             logger.exception("A webhook failed.", extra={"webhook": row.pk})
-            _save([_failed(_Work(row), "error", f"An error in ding itself: {type(error).__name__}.")])
+            _save([_failed(Work(row), "error", f"An error in ding itself: {type(error).__name__}.")])
     return drained
 
 
@@ -134,9 +134,9 @@ def _claim(limit: int) -> tuple[list[WebhookLog], list[WebhookLog]]:
 
 
 @transactional
-def _process(rows: Sequence[WebhookLog]) -> bool:
-    """Parse and apply rows in one transaction; whether a menu sync is owed now."""
-    works = _parsed(rows)
+def process(rows: Sequence[WebhookLog]) -> bool:
+    """Parse and apply rows, and save their verdicts, in one transaction; whether a menu sync is owed now."""
+    works = parsed(rows)
     _apply_statuses(works)
     _apply_stock(works)
     _apply_store(works)
@@ -146,7 +146,8 @@ def _process(rows: Sequence[WebhookLog]) -> bool:
     return menus_due
 
 
-def _parsed(rows: Sequence[WebhookLog]) -> list[_Work]:
+def parsed(rows: Sequence[WebhookLog]) -> list[Work]:
+    """Each row with what it says, or with what is wrong with it."""
     integrations = {
         integration.pk: integration
         for integration in RestaurantPosIntegration.objects.select_related(
@@ -156,7 +157,7 @@ def _parsed(rows: Sequence[WebhookLog]) -> list[_Work]:
     accounts: dict[int, Account] = {}
     works = []
     for row in rows:
-        work = _Work(row)
+        work = Work(row)
         works.append(work)
         integration = row.integration = integrations[row.integration_id]
         try:
@@ -164,6 +165,7 @@ def _parsed(rows: Sequence[WebhookLog]) -> list[_Work]:
                 accounts[integration.pk] = account_for(integration)
             request = WebhookRequest(row.webhook_type, row.payload.encode(), received_at=row.created_at)
             work.events = adapter_of(integration.pos_provider).parse(request, accounts[integration.pk])
+            row.order_ref = _order_named(work.events)
         except UnsupportedEvent as error:
             work.status, work.verdict, work.error = WebhookStatus.IGNORED, "unsupported", str(error)[:500]
         except MalformedPayload as error:
@@ -176,11 +178,17 @@ def _parsed(rows: Sequence[WebhookLog]) -> list[_Work]:
     return works
 
 
-def _each(works: Sequence[_Work], kind: type) -> list[tuple[_Work, Any]]:
+def _order_named(events: Sequence[Event]) -> str:
+    """What the POS calls the order that it speaks of: the ledger is searched by it, known to us or not."""
+    named = [event for event in events if isinstance(event, OrderStatusReported)]
+    return (named[0].reference or named[0].pos_order_id)[:64] if named else ""
+
+
+def _each(works: Sequence[Work], kind: type) -> list[tuple[Work, Any]]:
     return [(work, event) for work in works for event in work.events if isinstance(event, kind)]
 
 
-def _apply_statuses(works: Sequence[_Work]) -> None:
+def _apply_statuses(works: Sequence[Work]) -> None:
     pairs = _each(works, OrderStatusReported)
     if not pairs:
         return
@@ -223,7 +231,7 @@ def _apply_statuses(works: Sequence[_Work]) -> None:
         )
 
 
-def _conclude(work: _Work, result: ReportResult) -> None:
+def _conclude(work: Work, result: ReportResult) -> None:
     work.verdict, work.order_id = result.verdict.value, result.order_id
     if result.verdict is Verdict.UNKNOWN_ORDER:
         # The POS may be faster than our own commit, or speak of an order by an id that we learn later.
@@ -236,7 +244,7 @@ def _conclude(work: _Work, result: ReportResult) -> None:
         work.status = WebhookStatus.IGNORED
 
 
-def _apply_stock(works: Sequence[_Work]) -> None:
+def _apply_stock(works: Sequence[Work]) -> None:
     pairs = _each(works, StockChanged)
     if not pairs:
         return
@@ -256,7 +264,7 @@ def _apply_stock(works: Sequence[_Work]) -> None:
     _conclude_stock(pairs, verdicts)
 
 
-def _conclude_stock(pairs: Sequence[tuple[_Work, Any]], verdicts: Sequence[str]) -> None:
+def _conclude_stock(pairs: Sequence[tuple[Work, Any]], verdicts: Sequence[str]) -> None:
     for (work, _), verdict in zip(pairs, verdicts, strict=True):
         work.verdict = verdict
         if verdict == StockVerdict.UNKNOWN_ITEM:
@@ -265,7 +273,7 @@ def _conclude_stock(pairs: Sequence[tuple[_Work, Any]], verdicts: Sequence[str])
             work.status = WebhookStatus.IGNORED
 
 
-def _apply_store(works: Sequence[_Work]) -> None:
+def _apply_store(works: Sequence[Work]) -> None:
     pairs = _each(works, StoreStatusChanged)
     if not pairs:
         return
@@ -283,7 +291,7 @@ def _apply_store(works: Sequence[_Work]) -> None:
     _conclude_stock(pairs, verdicts)
 
 
-def _apply_published(works: Sequence[_Work]) -> None:
+def _apply_published(works: Sequence[Work]) -> None:
     for work, event in _each(works, MenuPublished):
         try:
             applied = menu_sync.apply_published(work.row.integration, event.menu)
@@ -294,7 +302,7 @@ def _apply_published(works: Sequence[_Work]) -> None:
             work.status = WebhookStatus.PROCESSED if applied else WebhookStatus.IGNORED
 
 
-def _apply_menu_changes(works: Sequence[_Work]) -> bool:
+def _apply_menu_changes(works: Sequence[Work]) -> bool:
     pairs = _each(works, MenuChanged)
     if not pairs:
         return False
@@ -317,7 +325,7 @@ def _apply_menu_changes(works: Sequence[_Work]) -> bool:
     return bool(due)
 
 
-def _failed(work: _Work, verdict: str, why: str) -> _Work:
+def _failed(work: Work, verdict: str, why: str) -> Work:
     """To be tried again after a while that grows, and parked in the end."""
     last = work.row.attempts >= MOST_ATTEMPTS
     work.status = WebhookStatus.PARKED if last else WebhookStatus.FAILED
@@ -325,7 +333,7 @@ def _failed(work: _Work, verdict: str, why: str) -> _Work:
     return work
 
 
-def _save(works: Sequence[_Work]) -> None:
+def _save(works: Sequence[Work]) -> None:
     now = timezone.now()
     for work in works:
         row = work.row
@@ -336,17 +344,38 @@ def _save(works: Sequence[_Work]) -> None:
         row.processed_at = None if retry else now
     WebhookLog.objects.bulk_update(
         [work.row for work in works],
-        ("status", "verdict", "error_message", "order", "next_attempt_at", "processed_at"),
+        ("status", "verdict", "error_message", "order", "order_ref", "next_attempt_at", "processed_at"),
     )
 
 
 # --- by hand --------------------------------------------------------------------------------------------
+
+# In one statement at most; a filter may match the whole table.
+AGAIN_AT_ONCE = 2000
+
+
+def worth_again(rows: QuerySet[WebhookLog]) -> QuerySet[WebhookLog]:
+    """Those of `rows` that may come out otherwise: failed, parked, and what ding did not understand then.
+
+    Not what was applied: an old menu applied once more would be the menu again.
+    """
+    stopped = Q(status__in=(WebhookStatus.FAILED, WebhookStatus.PARKED))
+    return rows.filter(stopped | Q(status=WebhookStatus.IGNORED, verdict="unsupported"))
+
+
+def process_again(rows: QuerySet[WebhookLog]) -> int:
+    """Make those of `rows` that are worth it due now, with their attempts counted afresh; how many."""
+    count = 0
+    ids = list(worth_again(rows).order_by().values_list("pk", flat=True))
+    for start in range(0, len(ids), AGAIN_AT_ONCE):
+        # Asked again: a worker may have been at some of them meanwhile.
+        mine = worth_again(WebhookLog.objects.filter(pk__in=ids[start : start + AGAIN_AT_ONCE]))
+        count += mine.update(status=WebhookStatus.RECEIVED, attempts=0, next_attempt_at=timezone.now())
+    return count
 
 
 def retry_now(*, parked: bool = False, ids: Sequence[int] | None = None) -> int:
     """Make failed rows (and parked ones) due now, with their attempts counted afresh; how many."""
     statuses = [WebhookStatus.FAILED] + ([WebhookStatus.PARKED] if parked else [])
     rows = WebhookLog.objects.filter(status__in=statuses)
-    if ids is not None:
-        rows = rows.filter(pk__in=ids)
-    return rows.update(status=WebhookStatus.RECEIVED, attempts=0, next_attempt_at=timezone.now())
+    return process_again(rows if ids is None else rows.filter(pk__in=ids))

@@ -524,7 +524,7 @@ def test_a_row_that_kills_its_worker_each_time_is_parked_after_five_claims(at, o
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(inbound.inbox, "_process", die)
+        patch.setattr(inbound.inbox, "process", die)
         for claim in range(1, 6):
             with pytest.raises(SystemExit):
                 inbound.drain()
@@ -542,7 +542,7 @@ def test_rows_that_share_a_batch_with_a_killer_are_tried_alone_and_survive(at, c
     orders = [make_order(at.restaurant) for _ in range(30)]
     for order in orders:
         send(client, "order-status", order_status(order))
-    process = inbound.inbox._process
+    process = inbound.inbox.process
 
     def die(rows):
         if any(orders[1].reference in row.payload for row in rows):
@@ -551,7 +551,7 @@ def test_rows_that_share_a_batch_with_a_killer_are_tried_alone_and_survive(at, c
 
     deaths = 0
     with monkeypatch.context() as patch:
-        patch.setattr(inbound.inbox, "_process", die)
+        patch.setattr(inbound.inbox, "process", die)
         while WebhookLog.objects.filter(status__in=("received", "failed")).exists():
             make_all_due()
             try:
