@@ -19,8 +19,10 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from ding import second_factor
 from ding.errors import DomainError, NotFound
 from ding.keys import SCOPES, Caller, caller_of
+from ding.staff import restaurants_of
 from pos_integrations import strict_json
 from pos_integrations.errors import MalformedPayload
 
@@ -60,6 +62,8 @@ class ApiKeyAuthentication(BaseAuthentication):
         caller = caller_of(key.strip())
         if caller is None:
             raise exceptions.AuthenticationFailed("This API key is not valid, or not any more.")
+        # For the audit trail.
+        request._request.api_client = caller.name  # type: ignore[attr-defined]
         return Client(caller.name), caller
 
     def authenticate_header(self, request: Request) -> str:
@@ -68,7 +72,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class StaffSession(SessionAuthentication):
-    """Staff logged in to the admin: superusers may do everything, other staff may read."""
+    """Staff logged in to the admin: superusers may do everything, others may read what their role shows them."""
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         """Who it is; None for nobody and for accounts that are not staff."""
@@ -76,8 +80,22 @@ class StaffSession(SessionAuthentication):
         if found is None or not found[0].is_staff:
             return None
         user = found[0]
-        scopes = SCOPES if user.is_superuser else [scope for scope in SCOPES if scope.endswith(":read")]
-        return user, Caller(f"staff:{user.get_username()}"[:64], frozenset(scopes), None)
+        if not second_factor.passed(request._request):
+            return None
+        scopes = [scope for scope in SCOPES if user.is_superuser or _may_read(user, scope)]
+        return user, Caller(f"staff:{user.get_username()}"[:64], frozenset(scopes), restaurants_of(user))
+
+
+# What a role must let staff see before its data may be read over REST.
+_SEEN_BY = {
+    "menu:read": "menus.view_item",
+    "orders:read": "orders.view_order",
+    "integrations:read": "pos_integrations.view_restaurantposintegration",
+}
+
+
+def _may_read(user: Any, scope: str) -> bool:
+    return scope in _SEEN_BY and bool(user.has_perm(_SEEN_BY[scope]))
 
 
 class HasScope(BasePermission):

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate
+
+
+class StaffSiteConfig(AdminConfig):
+    """Django's admin, with our site for staff."""
+
+    default_site = "ding.site.StaffSite"
 
 
 class DingConfig(AppConfig):
-    """Owns API keys."""
+    """Owns API keys, staff's roles and the audit trail."""
 
     name = "ding"
 
@@ -15,5 +23,7 @@ class DingConfig(AppConfig):
         """Register checks and the per-connection setting of SQLite."""
         from ding import checks  # noqa: F401
         from ding.db import raise_sqlite_parameter_limit
+        from ding.roles import set_roles
 
+        post_migrate.connect(set_roles, sender=self)
         connection_created.connect(raise_sqlite_parameter_limit)

@@ -1,11 +1,14 @@
-"""API keys: how a web shop, an app or a kiosk proves who it is."""
+"""API keys: how a web shop, an app or a kiosk proves who it is. The audit trail is in `ding.audit`."""
 
 from __future__ import annotations
 
 from django.db import models
 
+from ding.audit import AuditEvent
 from ding.db import ExactCharField, UtcNow
 from menus.models import Restaurant
+
+__all__ = ["ApiKey", "AuditEvent"]
 
 
 class ApiKey(models.Model):

@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from ding.read_only import ReadOnly
+from ding.staff import RestaurantFilter, StaffAdmin, TabularInline
 from menus.models import (
     AddOnGroup,
     AddOnItem,
@@ -51,8 +52,10 @@ class RestaurantForm(forms.ModelForm):
 
 
 @admin.register(Restaurant)
-class RestaurantAdmin(admin.ModelAdmin):
+class RestaurantAdmin(StaffAdmin):
     """Facts of an outlet. It is never deleted: orders point at it."""
+
+    restaurant_path = "pk"
 
     form = RestaurantForm
     list_display = ("name", "phone", "email", "timezone", "currency", "accepting_orders")
@@ -66,7 +69,7 @@ class RestaurantAdmin(admin.ModelAdmin):
 
 
 @admin.register(Menu)
-class MenuAdmin(ReadOnly, admin.ModelAdmin):
+class MenuAdmin(ReadOnly, StaffAdmin):
     """Menus as wholes."""
 
     list_display = ("restaurant", "version", "synced_at", "announced_at")
@@ -75,16 +78,15 @@ class MenuAdmin(ReadOnly, admin.ModelAdmin):
     ordering = ("restaurant__name",)
 
 
-class MenuRowAdmin(ReadOnly, admin.ModelAdmin):
+class MenuRowAdmin(ReadOnly, StaffAdmin):
     """What the lists of all rows of menus have in common."""
 
     list_display: Any = ("name", "restaurant", "external_id", "active")
-    list_filter: ClassVar[Any] = ("active", "restaurant")
+    list_filter: ClassVar[Any] = ("active", RestaurantFilter)
     list_select_related: ClassVar[Any] = ("restaurant",)
     search_fields: ClassVar[Any] = ("name", "external_id")
     search_help_text = "A part of the name or of the POS's id."
     ordering = ("restaurant", "rank", "id")
-    show_full_result_count = False
     exclude = ("content_hash",)
 
 
@@ -96,10 +98,10 @@ class TaxAdmin(MenuRowAdmin):
     """Taxes with their rates."""
 
     list_display = ("name", "restaurant", "rate", "kind", "inclusive", "external_id", "active")
-    list_filter = ("active", "kind", "inclusive", "restaurant")
+    list_filter = ("active", "kind", "inclusive", RestaurantFilter)
 
 
-class VariationInline(ReadOnly, admin.TabularInline):
+class VariationInline(ReadOnly, TabularInline):
     """The sizes of an item."""
 
     model = Variation
@@ -112,7 +114,7 @@ class ItemAdmin(MenuRowAdmin):
     """Dishes with what can be sold of them."""
 
     list_display = ("name", "restaurant", "category", "price", "active", "in_stock", "external_id")
-    list_filter = ("active", "in_stock", "restaurant")
+    list_filter = ("active", "in_stock", RestaurantFilter)
     list_select_related = ("restaurant", "category")
     inlines = (VariationInline,)
 
@@ -122,13 +124,13 @@ class VariationAdmin(MenuRowAdmin):
     """Sizes with their dishes."""
 
     list_display = ("name", "item", "restaurant", "price", "active", "in_stock", "external_id")
-    list_filter = ("active", "in_stock", "restaurant")
+    list_filter = ("active", "in_stock", RestaurantFilter)
     list_select_related = ("restaurant", "item")
     search_fields = ("name", "external_id", "item__name")
     search_help_text = "A part of the name, of the item's name, or of the POS's id."
 
 
-class AddOnItemInline(ReadOnly, admin.TabularInline):
+class AddOnItemInline(ReadOnly, TabularInline):
     """What a group offers."""
 
     model = AddOnItem
@@ -148,5 +150,5 @@ class AddOnItemAdmin(MenuRowAdmin):
     """Add-ons with their groups."""
 
     list_display = ("name", "group", "restaurant", "price", "active", "in_stock", "external_id")
-    list_filter = ("active", "in_stock", "restaurant")
+    list_filter = ("active", "in_stock", RestaurantFilter)
     list_select_related = ("restaurant", "group")

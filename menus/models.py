@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zoneinfo
 
+from django.conf import settings
 from django.db import models
 
 from ding.db import ExactCharField, UtcNow
@@ -34,6 +35,8 @@ class Restaurant(models.Model):
     # When to take orders again by ourselves; and when the newest word about it is from, older ones are replays.
     reopens_at = models.DateTimeField(null=True, blank=True, db_index=True)
     store_changed_at = models.DateTimeField(null=True, editable=False)
+    # Staff who are bound to restaurants see and touch only these.
+    staff = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="restaurants")
     created_at = models.DateTimeField(auto_now_add=True, db_default=UtcNow())
     updated_at = models.DateTimeField(auto_now=True, db_default=UtcNow())
 

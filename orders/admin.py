@@ -7,10 +7,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ding.read_only import ReadOnly
+from ding.staff import RestaurantFilter, StaffAdmin, TabularInline
 from orders.models import Order, OrderItem, OrderStatusHistory
 
 
-class OrderItemInline(ReadOnly, admin.TabularInline):
+class OrderItemInline(ReadOnly, TabularInline):
     """The lines, add-ons in one column."""
 
     model = OrderItem
@@ -38,7 +39,7 @@ class OrderItemInline(ReadOnly, admin.TabularInline):
         return ", ".join(str(addon) for addon in item.addons.all())
 
 
-class HistoryInline(ReadOnly, admin.TabularInline):
+class HistoryInline(ReadOnly, TabularInline):
     """What became of the order."""
 
     model = OrderStatusHistory
@@ -56,16 +57,15 @@ class HistoryInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnly, admin.ModelAdmin):
+class OrderAdmin(ReadOnly, StaffAdmin):
     """Newest first."""
 
     list_display = ("reference", "restaurant", "status", "order_type", "total", "currency", "created_at")
-    list_filter = ("status", "order_type", "created_at", "restaurant")
+    list_filter = ("status", "order_type", "created_at", RestaurantFilter)
     list_select_related = ("restaurant",)
     search_fields = ("reference", "customer_phone", "pos_order_id")
     search_help_text = "Reference, phone or the POS's order id, each from its beginning."
     ordering = ("-id",)
-    show_full_result_count = False
     inlines = (OrderItemInline, HistoryInline)
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.exceptions import SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404
@@ -182,12 +183,14 @@ def test_another_restaurants_object_is_like_one_that_is_not_there(call):
     assert error_of(call("GET", f"/api/restaurants/{mine.pk}", key=nobody)) == missing
 
 
-def test_staff_get_in_by_session_and_may_only_read_unless_superusers(client, django_user_model):
+def test_staff_get_in_by_session_and_read_what_their_role_shows_unless_superusers(client, django_user_model):
     user = django_user_model.objects.create_user("op", password="pw")
     client.force_login(user)
     assert client.get("/api/echo").status_code == 401
     user.is_staff = True
     user.save()
+    assert client.get("/api/echo").status_code == 403
+    user.groups.add(Group.objects.get(name="Viewer"))
     assert client.get("/api/echo").json() == {"caller": "staff:op", "user": "op"}
     assert client.post("/api/echo", {}, "application/json").status_code == 403
     user.is_superuser = True

@@ -36,7 +36,7 @@ def test_the_list_is_found_by_order_reference_and_asks_no_statement_per_row(
         make_row(event=event)
     with django_assert_max_num_queries(8):
         assert admin_client.get(LIST).content.count(b"DABC1234") == 3
-    assert b"0 notifications" in admin_client.get(LIST, {"q": "NOTHERE"}).content
+    assert b"DABC1234" not in admin_client.get(LIST, {"q": "NOTHERE"}).content
 
 
 def test_failed_messages_are_sent_again_and_counted(admin_client, make_row):

@@ -16,6 +16,7 @@ from django.utils.timesince import timesince, timeuntil
 
 from ding.errors import DomainError
 from ding.nudge import nudge
+from ding.staff import RestaurantFilter, StaffAdmin
 from pos_integrations import configuration, health, menu_sync, tasks
 from pos_integrations.adapters.base import Level, TopicAuth
 from pos_integrations.adapters.registry import adapter_for
@@ -78,7 +79,7 @@ class IntegrationForm(ConfigForm):
 
 
 @admin.register(RestaurantPosIntegration)
-class IntegrationAdmin(Guarded, admin.ModelAdmin):
+class IntegrationAdmin(Guarded, StaffAdmin):
     """One page has all that a connection needs."""
 
     form = IntegrationForm
@@ -91,7 +92,7 @@ class IntegrationAdmin(Guarded, admin.ModelAdmin):
         "menu_sync",
         "updated_at",
     )
-    list_filter = ("active", ("problem", admin.EmptyFieldListFilter), "pos_provider")
+    list_filter = ("active", ("problem", admin.EmptyFieldListFilter), "pos_provider", RestaurantFilter)
     list_select_related = ("restaurant", "pos_provider")
     search_fields = ("restaurant__name", "pos_restaurant_id")
     ordering = ("restaurant__name", "pk")

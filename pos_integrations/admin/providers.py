@@ -10,6 +10,7 @@ from django.db.models import Count, Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
+from ding.staff import StaffAdmin
 from pos_integrations import configuration
 from pos_integrations.adapters import registry
 from pos_integrations.adapters.base import Level
@@ -57,9 +58,10 @@ class PosProviderForm(ConfigForm):
 
 
 @admin.register(PosProvider)
-class PosProviderAdmin(Guarded, admin.ModelAdmin):
+class PosProviderAdmin(Guarded, StaffAdmin):
     """First the kind of POS, then what it needs."""
 
+    restaurant_path = None  # all restaurants share it
     form = PosProviderForm
     list_display = ("display_name", "provider_name", "base_api_url", "is_active", "restaurants", "updated_at")
     list_filter = ("is_active",)

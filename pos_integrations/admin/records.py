@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ding.nudge import nudge
+from ding.staff import RestaurantFilter, StaffAdmin, TabularInline
 from menus.services import StockVerdict
 from orders.services.statuses import Verdict
 from pos_integrations import inbound, strict_json, tasks
@@ -74,7 +75,7 @@ class VerdictFilter(admin.SimpleListFilter):
         return queryset.filter(verdict=self.value()) if self.value() else queryset
 
 
-class AttemptInline(ReadOnly, admin.TabularInline):
+class AttemptInline(ReadOnly, TabularInline):
     """Each call, in a line; its bodies are on its own page."""
 
     model = OrderPushAttempt
@@ -89,8 +90,10 @@ class AttemptInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(OrderPush)
-class OrderPushAdmin(ReadOnly, admin.ModelAdmin):
+class OrderPushAdmin(ReadOnly, StaffAdmin):
     """The outbox, the newest first."""
+
+    restaurant_path = "order__restaurant"
 
     list_display = (
         "order_reference",
@@ -103,7 +106,14 @@ class OrderPushAdmin(ReadOnly, admin.ModelAdmin):
         "next_attempt_at",
         "provider",
     )
-    list_filter = ("state", "kind", "maybe_taken", "created_at", "integration__pos_provider")
+    list_filter = (
+        "state",
+        "kind",
+        "maybe_taken",
+        "created_at",
+        "integration__pos_provider",
+        RestaurantFilter,
+    )
     list_select_related = ("order__restaurant", "integration__pos_provider")
     search_fields = ("order__reference__startswith",)
     search_help_text = "An order's reference, from its beginning."
@@ -144,8 +154,10 @@ class OrderPushAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(OrderPushAttempt)
-class OrderPushAttemptAdmin(ReadOnly, admin.ModelAdmin):
+class OrderPushAttemptAdmin(ReadOnly, StaffAdmin):
     """Every call, the newest first."""
+
+    restaurant_path = "push__order__restaurant"
 
     list_display = (
         "order_reference",
@@ -157,7 +169,7 @@ class OrderPushAttemptAdmin(ReadOnly, admin.ModelAdmin):
         "response_status",
         "duration_ms",
     )
-    list_filter = ("outcome", "push__integration__pos_provider")
+    list_filter = ("outcome", "push__integration__pos_provider", RestaurantFilter)
     list_select_related = ("push__order__restaurant",)
     search_fields = ("push__order__reference__startswith",)
     search_help_text = "An order's reference, from its beginning."
@@ -166,10 +178,10 @@ class OrderPushAttemptAdmin(ReadOnly, admin.ModelAdmin):
         ("order_reference", "restaurant", "number", "outcome"),
         "error",
         ("url", "response_status", "duration_ms", "started_at"),
-        "request",
-        "answer",
+        "sent",
+        "received",
     )
-    readonly_fields = ("order_reference", "restaurant", "request", "answer")
+    readonly_fields = ("order_reference", "restaurant", "sent", "received")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderPushAttempt]:
         """Bodies only on its own page."""
@@ -192,12 +204,12 @@ class OrderPushAttemptAdmin(ReadOnly, admin.ModelAdmin):
         return str(attempt.push.order.restaurant)
 
     @admin.display
-    def request(self, attempt: OrderPushAttempt) -> SafeString | str:
+    def sent(self, attempt: OrderPushAttempt) -> SafeString | str:
         """What was sent."""
         return _pretty(attempt.request_body) if attempt.request_body else "Nothing was sent."
 
     @admin.display
-    def answer(self, attempt: OrderPushAttempt) -> SafeString | str:
+    def received(self, attempt: OrderPushAttempt) -> SafeString | str:
         """What came back; a page of some proxy is shown as it is."""
         body = attempt.response_body
         if not body:
@@ -208,7 +220,7 @@ class OrderPushAttemptAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(WebhookLog)
-class WebhookLogAdmin(ReadOnly, admin.ModelAdmin):
+class WebhookLogAdmin(ReadOnly, StaffAdmin):
     """The inbox, the newest first."""
 
     list_display = (
@@ -222,7 +234,7 @@ class WebhookLogAdmin(ReadOnly, admin.ModelAdmin):
         "error_message",
         "attempts",
     )
-    list_filter = ("status", TypeFilter, VerdictFilter, "created_at", "pos_provider")
+    list_filter = ("status", TypeFilter, VerdictFilter, "created_at", "pos_provider", RestaurantFilter)
     list_select_related = ("restaurant", "order")
     search_fields = ("order__reference__startswith",)
     search_help_text = "An order's reference, from its beginning."
@@ -263,7 +275,7 @@ class WebhookLogAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(MenuSyncHistory)
-class MenuSyncHistoryAdmin(ReadOnly, admin.ModelAdmin):
+class MenuSyncHistoryAdmin(ReadOnly, StaffAdmin):
     """Past syncs, the newest first."""
 
     list_display = (
@@ -277,7 +289,7 @@ class MenuSyncHistoryAdmin(ReadOnly, admin.ModelAdmin):
         "trigger",
         "took",
     )
-    list_filter = ("status", "sync_type", "started_at")
+    list_filter = ("status", "sync_type", "started_at", RestaurantFilter)
     list_select_related = ("restaurant",)
     search_fields = ("restaurant__name",)
     date_hierarchy = "started_at"

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from ding.staff import RestaurantFilter, StaffAdmin
 from pos_integrations import configuration
 from pos_integrations.admin.guards import ReadOnly, show_once
 from pos_integrations.models import RestaurantPosIntegration, RestaurantWebhookSecret
@@ -44,7 +45,7 @@ class WebhookSecretForm(forms.ModelForm):
 
 
 @admin.register(RestaurantWebhookSecret)
-class WebhookSecretAdmin(ReadOnly, admin.ModelAdmin):
+class WebhookSecretAdmin(ReadOnly, StaffAdmin):
     """The value is in no list and on no page; the fingerprint tells secrets apart."""
 
     form = WebhookSecretForm
@@ -58,7 +59,7 @@ class WebhookSecretAdmin(ReadOnly, admin.ModelAdmin):
         "created_at",
     )
     list_display_links = ("fingerprint", "restaurant")
-    list_filter = ("is_active", "pos_provider")
+    list_filter = ("is_active", "pos_provider", RestaurantFilter)
     list_select_related = ("restaurant", "pos_provider")
     search_fields = ("restaurant__name", "fingerprint")
     ordering = ("-pk",)

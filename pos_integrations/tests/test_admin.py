@@ -321,9 +321,8 @@ def test_strange_questions_are_no_errors_of_ours(operator, integration, model, q
 
 
 def test_searching_finds_no_secret(operator, integration):
-    assert (
-        "0 restaurant" in operator.get(listing("restaurantposintegration"), {"q": "canary"}).content.decode()
-    )
+    found = operator.get(listing("restaurantposintegration"), {"q": "canary"})
+    assert found.context["cl"].result_count == 0
 
 
 # --- providers -----------------------------------------------------------------------------------------
@@ -855,7 +854,10 @@ def test_the_list_tells_secrets_apart_without_showing_them(operator, integration
 
     assert secret.fingerprint in text
     assert "Spice Garden" in text
-    assert "icon-yes" in text
+    assert (
+        secret.fingerprint
+        in operator.get(listing("restaurantwebhooksecret"), {"is_active__exact": 1}).content.decode()
+    )
 
 
 def test_ending_now(operator, integration):
@@ -865,7 +867,8 @@ def test_ending_now(operator, integration):
 
     assert told(answer) == ["1 secret(s) ended."]
     assert valid_secrets(integration) == []
-    assert "icon-no" in operator.get(listing("restaurantwebhooksecret")).content.decode()
+    active = operator.get(listing("restaurantwebhooksecret"), {"is_active__exact": 1})
+    assert secret.fingerprint not in active.content.decode()
     assert told(act(operator, "restaurantwebhooksecret", "end_now", secret)) == ["0 secret(s) ended."]
     assert [entry.get_change_message() for entry in LogEntry.objects.all()] == ["Ended."]
 
@@ -1068,9 +1071,9 @@ def test_a_push_page_asks_no_more_questions_for_more_attempts(
 ):
     push = make_push(integration)
     make_attempt(push)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         operator.get(page(push))
     for _ in range(5):
         make_attempt(push)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         operator.get(page(push))

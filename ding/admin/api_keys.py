@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from ding.keys import SCOPES, create_api_key
 from ding.models import ApiKey
+from ding.staff import StaffAdmin, restaurants_of
 
 
 class ApiKeyForm(forms.ModelForm):
@@ -41,9 +42,10 @@ class ApiKeyForm(forms.ModelForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):
+class ApiKeyAdmin(StaffAdmin):
     """Keys by their prefix; the secret itself is nowhere."""
 
+    restaurant_path = "restaurants"
     form = ApiKeyForm
     fields: ClassVar[Any] = (
         "client",
@@ -73,12 +75,19 @@ class ApiKeyAdmin(admin.ModelAdmin):
     actions = ("revoke",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
-        """All restaurants' names in one statement."""
-        return super().get_queryset(request).prefetch_related("restaurants")
+        """All restaurants' names in one statement. Bound staff see keys that reach nobody else's restaurants."""
+        keys = super().get_queryset(request).prefetch_related("restaurants")
+        mine = restaurants_of(request.user)
+        if mine is None:
+            return keys
+        further = ApiKey.restaurants.through.objects.exclude(restaurant__in=mine).values("apikey")
+        return keys.filter(all_restaurants=False).exclude(pk__in=further).distinct()
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
-        """A new key has no history yet."""
-        return self.fields if obj else ApiKeyForm.Meta.fields
+        """A new key has no history yet; only who sees all restaurants may give a key for all of them."""
+        fields = self.fields if obj else ApiKeyForm.Meta.fields
+        bound = restaurants_of(request.user) is not None
+        return tuple(name for name in fields if not (bound and name == "all_restaurants"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         """Who uses it is said once: orders were placed in that name."""

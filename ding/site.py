@@ -1,0 +1,110 @@
+"""The admin site: who may come in, and the way around in it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from unfold.sites import UnfoldAdminSite
+
+from ding import second_factor
+
+
+class StaffSite(UnfoldAdminSite):
+    """Django's admin in unfold's dress; a session counts only after its second factor."""
+
+    enable_nav_sidebar = True
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Active staff whose session has passed the second factor."""
+        return super().has_permission(request) and second_factor.passed(request)
+
+    def extra_urls(self) -> list[Any]:
+        """Pages that come before one is let in."""
+        return [
+            path("second-factor/", partial(second_factor.ask, site=self), name="second_factor"),
+            path(
+                "second-factor/set-up/",
+                partial(second_factor.set_up, site=self),
+                name="second_factor_set_up",
+            ),
+        ]
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Who has given the password and not yet the code is asked for that, not for the password again."""
+        user = request.user
+        if request.method == "GET" and user.is_active and user.is_staff and not second_factor.passed(request):
+            query = urlencode({"next": request.GET.get("next") or reverse("admin:index")})
+            return HttpResponseRedirect(f"{reverse('admin:second_factor')}?{query}")
+        return super().login(request, extra_context)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The sidebar: what this member of staff may see, in the order of a working day."""
+
+    def link(title: str, icon: str, model: str, page: str = "changelist", **more: Any) -> dict[str, Any]:
+        app, name = model.split(".")
+        return {
+            "title": title,
+            "icon": icon,
+            "link": reverse(f"admin:{app}_{name}_{page}"),
+            "permission": lambda request: request.user.has_perm(f"{app}.view_{name}"),
+            **more,
+        }
+
+    def group(title: str, *links: dict[str, Any], closed: bool = False) -> dict[str, Any]:
+        items = [one for one in links if one["permission"](request)]
+        return {"title": title, "separator": True, "collapsible": closed, "items": items}
+
+    today = {
+        "title": "Today",
+        "icon": "monitoring",
+        "link": reverse("admin:index"),
+        "permission": lambda request: True,
+    }
+    groups = [
+        group(
+            "Service",
+            today,
+            link("Orders", "receipt_long", "orders.order"),
+            link("Webhooks", "move_to_inbox", "pos_integrations.webhooklog"),
+            link("Messages to guests", "sms", "notifications.notification"),
+        ),
+        group(
+            "Menus",
+            link("Menus", "menu_book", "menus.menu"),
+            link("Items", "lunch_dining", "menus.item"),
+            link("Sync history", "sync", "pos_integrations.menusynchistory"),
+        ),
+        group(
+            "Set-up",
+            link("Restaurants", "storefront", "menus.restaurant"),
+            link("POS integrations", "hub", "pos_integrations.restaurantposintegration"),
+            link("POS providers", "point_of_sale", "pos_integrations.posprovider"),
+            link("Webhook secrets", "key", "pos_integrations.restaurantwebhooksecret"),
+            link("API keys", "vpn_key", "ding.apikey"),
+        ),
+        group(
+            "People",
+            link("Staff", "person", "auth.user"),
+            link("Roles", "group", "auth.group"),
+            link("Audit trail", "history", "ding.auditevent"),
+            link("Failed log-ins", "lock_person", "axes.accessattempt"),
+        ),
+        group(
+            "Records",
+            link("Pushes to POSes", "outbox", "pos_integrations.orderpush"),
+            link("Calls to POSes", "call_made", "pos_integrations.orderpushattempt"),
+            link("Categories", "category", "menus.category"),
+            link("Variations", "straighten", "menus.variation"),
+            link("Add-on groups", "add_box", "menus.addongroup"),
+            link("Add-ons", "add", "menus.addonitem"),
+            link("Taxes", "percent", "menus.tax"),
+            link("Discounts", "sell", "menus.discount"),
+            closed=True,
+        ),
+    ]
+    return [one for one in groups if one["items"]]
