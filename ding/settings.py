@@ -297,6 +297,7 @@ CELERY_TASK_ROUTES = {
     "pos_integrations.tasks.sweep_pushes": {"queue": "orders"},
     "pos_integrations.tasks.drain_webhooks": {"queue": "webhooks"},
     "pos_integrations.tasks.sync_menu": {"queue": "menus"},
+    "pos_integrations.tasks.run_menu_request": {"queue": "menus"},
     "pos_integrations.tasks.sweep_menu_syncs": {"queue": "menus"},
     "pos_integrations.tasks.copy_images": {"queue": "menus"},
     "menus.tasks.*": {"queue": "menus"},

@@ -17,13 +17,22 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from ding.db import transactional
 from ding.errors import Conflict, DomainError
-from menus.services import MenuHeld, apply_menu
+from menus.services import MenuHeld, apply_menu, lock_menu
+from menus.services.comparing import compare_menu, digest_of
 from menus.snapshot import MenuSnapshot
 from pos_integrations.configuration import account_for, adapter_of, http_for
 from pos_integrations.errors import ConfigurationError, PosError
+from pos_integrations.menu_review import drop_review, keep_review, menu_in
 from pos_integrations.messages import Account
-from pos_integrations.models import MenuSyncHistory, RestaurantPosIntegration
+from pos_integrations.models import (
+    MenuReview,
+    MenuSyncHistory,
+    RestaurantPosIntegration,
+    WebhookLog,
+    WebhookStatus,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +45,7 @@ TRY_AGAIN = dt.timedelta(minutes=15)
 class Trigger(StrEnum):
     """Who asked for a sync."""
 
+    ADMIN = "admin"
     API = "api"
     COMMAND = "command"
     SCHEDULE = "schedule"
@@ -46,6 +56,12 @@ class SyncRunning(Conflict):
     """Another sync of this restaurant is at it."""
 
     code = "sync_running"
+
+
+class SeenIsOld(Conflict):
+    """What would change is not what was looked at any more; nothing was changed."""
+
+    code = "seen_is_old"
 
 
 class SyncFailed(DomainError):
@@ -65,6 +81,22 @@ class SyncResult:
     categories: int
     problems: list[dict[str, str]] = field(default_factory=list)
     dry_run: bool = False
+    left: int = 0
+
+
+def in_words(result: SyncResult) -> str:
+    """What came of a sync, for people."""
+    changes = ", ".join(
+        f"{kind.replace('_', ' ')} {counts['added']} new, {counts['changed']} changed, {counts['deactivated']} gone"
+        for kind, counts in result.changes.items()
+        if any(counts.values())
+    )
+    parts = [f"{result.items} items; {changes or 'nothing changed'}."]
+    if result.left:
+        parts.append(f"{result.left} stayed as they are, because somebody left them.")
+    if result.problems:
+        parts.append(f"{len(result.problems)} thing(s) could not be used; see the history.")
+    return " ".join(parts)
 
 
 Progress = Callable[[str], None]
@@ -76,15 +108,22 @@ def sync_menu(
     trigger: Trigger,
     force: bool = False,
     dry_run: bool = False,
+    preview: bool = False,
+    approved: str | None = None,
     progress: Progress = lambda step: None,
 ) -> SyncResult:
     """Fetch the menu and make it ours. `progress` is told each step as it begins.
 
+    `preview`: keep what it would change for people to look at, and change nothing. `approved`: the digest of
+    what somebody looked at; exactly that is applied, held or not.
+
     Raises:
         SyncRunning: nothing was done.
-        MenuHeld: the menu looks like an accident; nothing was changed.
+        MenuHeld: the menu looks like an accident; nothing was changed, what it would change is kept.
+        SeenIsOld: it would change something else than was approved; nothing was changed, that is kept.
         SyncFailed: the POS gave none, in its own words.
     """
+    dry_run = dry_run or preview
     started = timezone.now()
     lease = started + LEASE
     free = Q(menu_sync_leased_until=None) | Q(menu_sync_leased_until__lt=started)
@@ -95,7 +134,12 @@ def sync_menu(
     next_due: dt.datetime | None = started + TRY_AGAIN
     try:
         account = account_for(integration)
-        result = _run(integration, account, force=force, dry_run=dry_run, progress=progress)
+        if approved is not None:
+            result = _run_approved(integration, account, approved, progress)
+        elif preview:
+            result = _run_preview(integration, account, progress)
+        else:
+            result = _run(integration, account, force=force, dry_run=dry_run, progress=progress)
         next_due = _next_scheduled(account, started)
     except (PosError, MenuHeld) as error:
         held = isinstance(error, MenuHeld)
@@ -140,12 +184,13 @@ def apply_published(integration: RestaurantPosIntegration, menu: MenuSnapshot) -
     """Make a menu ours that the POS sent by itself; whether anything changed. In the caller's transaction.
 
     Raises:
-        MenuHeld: nothing was changed; the history says so.
+        MenuHeld: nothing was changed; the history says so, and it is kept for a person to look at.
     """
     started = timezone.now()
     try:
         result = _apply(integration, account_for(integration), menu, force=False, dry_run=False)
     except MenuHeld as error:
+        keep_review(integration, menu, reason=error.message, published=True)
         _write_history(
             integration, Trigger.WEBHOOK, started, MenuSyncHistory.Status.FAILED, errors=[_problem(error)]
         )
@@ -180,13 +225,71 @@ def _problem(error: PosError | MenuHeld) -> dict[str, str]:
 def _run(
     integration: RestaurantPosIntegration, account: Account, *, force: bool, dry_run: bool, progress: Progress
 ) -> SyncResult:
-    progress("asking the POS")
-    adapter = adapter_of(integration.pos_provider)
-    menu = adapter.fetch_menu(account, http_for(account, max_bytes=MENU_BYTES))
+    menu = _fetch(integration, account, progress)
     progress(f"comparing {len(menu.items)} items")
-    result = _apply(integration, account, menu, force=force, dry_run=dry_run)
+    try:
+        result = _apply(integration, account, menu, force=force, dry_run=dry_run)
+    except MenuHeld as error:
+        if not dry_run:
+            keep_review(integration, menu, reason=error.message)
+        raise
     progress("done")
     return result
+
+
+def _run_preview(integration: RestaurantPosIntegration, account: Account, progress: Progress) -> SyncResult:
+    menu = _fetch(integration, account, progress)
+    progress(f"comparing {len(menu.items)} items")
+    reason = ""
+    try:
+        result = _apply(integration, account, menu, force=False, dry_run=True)
+    except MenuHeld as error:
+        reason = error.message
+        result = _apply(integration, account, menu, force=True, dry_run=True)
+    keep_review(integration, menu, reason=reason)
+    progress("done")
+    return result
+
+
+def _run_approved(
+    integration: RestaurantPosIntegration, account: Account, approved: str, progress: Progress
+) -> SyncResult:
+    review = MenuReview.objects.filter(integration=integration).first()
+    kept = menu_in(review) if review else None
+    menu = kept or _fetch(integration, account, progress)
+    progress(f"comparing {len(menu.items)} items")
+    result = _apply_seen(integration, account, menu, approved)
+    if result is None:
+        keep_review(integration, menu, reason=review.reason if review else "", published=kept is not None)
+        raise SeenIsOld(
+            "The menu at the POS, or ours, has changed since you looked, so nothing was applied. "
+            "Look at what would change now, then apply it."
+        )
+    if kept is not None:
+        # The webhooks that brought it need nobody any more.
+        parked = WebhookLog.objects.filter(integration=integration, restaurant=integration.restaurant)
+        parked.filter(status=WebhookStatus.PARKED, verdict="held").update(
+            status=WebhookStatus.PROCESSED, verdict="approved", processed_at=timezone.now()
+        )
+    progress("done")
+    return result
+
+
+@transactional
+def _apply_seen(
+    integration: RestaurantPosIntegration, account: Account, menu: MenuSnapshot, approved: str
+) -> SyncResult | None:
+    """Apply `menu` if it changes exactly what was approved: nobody else changes ours in between."""
+    lock_menu(integration.restaurant_id)
+    if digest_of(compare_menu(restaurant=integration.restaurant, menu=menu)) != approved:
+        return None
+    return _apply(integration, account, menu, force=True, dry_run=False)
+
+
+def _fetch(integration: RestaurantPosIntegration, account: Account, progress: Progress) -> MenuSnapshot:
+    progress("asking the POS")
+    adapter = adapter_of(integration.pos_provider)
+    return adapter.fetch_menu(account, http_for(account, max_bytes=MENU_BYTES))
 
 
 def _apply(
@@ -196,6 +299,9 @@ def _apply(
     changes = apply_menu(
         restaurant=integration.restaurant, menu=menu, shrink_limit_percent=limit, force=force, dry_run=dry_run
     )
+    if not dry_run:
+        # Whatever waited to be looked at was compared with the menu before.
+        drop_review(integration)
     return SyncResult(
         status=_status(menu),
         changes=changes.as_json(),
@@ -203,6 +309,7 @@ def _apply(
         categories=len(menu.categories),
         problems=[problem.as_json() for problem in menu.problems],
         dry_run=dry_run,
+        left=changes.left,
     )
 
 

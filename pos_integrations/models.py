@@ -17,6 +17,22 @@ from ding.db import ExactCharField, RandomId, UtcNow
 from menus.models import Restaurant
 from orders.models import Order
 from pos_integrations.fields import SealedJSONField, SealedTextField
+from pos_integrations.menu_models import MenuRequest, MenuReview
+
+__all__ = [
+    "MenuRequest",
+    "MenuReview",
+    "MenuSyncHistory",
+    "OrderPush",
+    "OrderPushAttempt",
+    "PosProvider",
+    "PushKind",
+    "PushState",
+    "RestaurantPosIntegration",
+    "RestaurantWebhookSecret",
+    "WebhookLog",
+    "WebhookStatus",
+]
 
 
 def _random_id() -> str:
@@ -359,7 +375,7 @@ class MenuSyncHistory(models.Model):
     restaurant = models.ForeignKey(Restaurant, models.PROTECT, db_index=False)
     sync_type = models.CharField(max_length=10, choices=SyncType.choices, default=SyncType.FULL)
     trigger = models.CharField(
-        max_length=20, default="", help_text="Who asked: api, command, schedule, webhook."
+        max_length=20, default="", help_text="Who asked: admin, api, command, schedule, webhook."
     )
     status = models.CharField(max_length=10, choices=Status.choices)
     items_synced = models.PositiveIntegerField(default=0)

@@ -7,7 +7,7 @@ import time
 from celery import shared_task
 
 from ding.nudge import nudge
-from pos_integrations import inbound, menu_images, menu_sync, outbound
+from pos_integrations import inbound, menu_images, menu_requests, menu_sync, outbound
 
 # A task gives its worker back after this, and asks for another run if work is left.
 BUDGET_SECONDS = 20
@@ -48,9 +48,18 @@ def sync_menu(integration_id: int) -> None:
     nudge(copy_images)
 
 
+@shared_task(name="pos_integrations.tasks.run_menu_request")
+def run_menu_request(request_id: int) -> None:
+    """Do with a menu what a person asked for."""
+    menu_requests.run(request_id)
+    nudge(copy_images)
+
+
 @shared_task(name="pos_integrations.tasks.sweep_menu_syncs")
 def sweep_menu_syncs() -> None:
-    """Find the menus whose sync is due: asked for by a webhook, or by the clock."""
+    """Find the menus whose sync is due: asked for by a person, by a webhook, or by the clock."""
+    for request_id in menu_requests.due_requests():
+        nudge(run_menu_request, request_id)
     for integration_id in menu_sync.due_syncs():
         nudge(sync_menu, integration_id)
 
