@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, ParamSpec, TypeVar
 
-from django.db import OperationalError, connection, models, transaction
+from django.db import IntegrityError, OperationalError, connection, models, transaction
 from django.db.models import Func
 
 P = ParamSpec("P")
@@ -59,6 +59,11 @@ def is_lock_conflict(error: OperationalError) -> bool:
     """Whether another transaction was merely in the way."""
     code = error.args[0] if error.args else None
     return code in _LOCK_CONFLICTS or "database is locked" in str(error)
+
+
+def is_duplicate(error: IntegrityError) -> bool:
+    """Whether a unique key was there already, and not another rule broken: both raise the same class."""
+    return bool(error.args) and (error.args[0] == 1062 or "UNIQUE constraint failed" in str(error))
 
 
 class ExactCharField(models.CharField):

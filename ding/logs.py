@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# The last part of a callback address opens an order.
-_TOKEN = re.compile(r"(/api/webhooks/[^/\s]+/[0-9a-f]{32}/[^/\s]+/)[^/\s'\"]+")
+# What follows the topic in a webhook's address opens an order or a whole integration; also where somebody put it at an
+# address that has no such part.
+_TOKEN = re.compile(r"(/api/webhooks/[^/\s]+/(?:[0-9a-f]{32}/)?[^/\s?]+)[/?][^\s'\"]+")
 
 
 def without_tokens(logger: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -14,5 +15,5 @@ def without_tokens(logger: Any, name: str, event: dict[str, Any]) -> dict[str, A
     event.pop("request", None)
     for key, value in event.items():
         if isinstance(value, str) and "/api/webhooks/" in value:
-            event[key] = _TOKEN.sub(r"\1•••", value)
+            event[key] = _TOKEN.sub(r"\1/•••", value)
     return event

@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from notifications.models import Notification
 from pos_integrations import health
+from pos_integrations.models import RestaurantPosIntegration
 
 
 @require_safe
@@ -45,4 +46,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     for queue in [*health.queues(), messages]:
         due.labels(queue.name).set(queue.due)
         oldest.labels(queue.name).set(queue.oldest_due_seconds)
+    unsigned = Gauge(
+        "ding_unsigned_integrations", "Integrations that take webhooks without proof.", registry=registry
+    )
+    unsigned.set(RestaurantPosIntegration.objects.exclude(unsigned_since=None).count())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

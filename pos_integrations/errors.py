@@ -8,6 +8,7 @@ PosError                  talking to a POS
    └─ UnsupportedOperation  this POS cannot do that
 WebhookError              a POS talking to us
 ├─ NotAuthentic           one fixed 401, no row
+├─ AnotherRestaurant      authentic, and speaks for somebody else: 403, no row
 ├─ MalformedPayload       400 at the door; found later: the row fails, visibly
 └─ UnsupportedEvent       200, the row is kept and ignored
 """
@@ -67,6 +68,10 @@ class WebhookError(Exception):
 
 class NotAuthentic(WebhookError):
     """Nobody we know sent this. Answered with one fixed 401, whatever the cause."""
+
+
+class AnotherRestaurant(WebhookError):
+    """Authentic for one restaurant, and it speaks for another: refused, and worth a look."""
 
 
 class MalformedPayload(WebhookError):

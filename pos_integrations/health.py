@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection
 from django.db.models import Count, Max, Min, QuerySet
 from django.utils import timezone
 
-from pos_integrations.configuration import account_for, adapter_of, http_for
+from pos_integrations.configuration import account_for, adapter_of, http_for, secret_problem
 from pos_integrations.errors import PosError
 from pos_integrations.messages import Finding
 from pos_integrations.models import (
@@ -143,7 +143,10 @@ def check_connection(integration: RestaurantPosIntegration) -> list[Finding]:
     try:
         adapter = adapter_of(integration.pos_provider)
         account = account_for(integration)
-        return adapter.check_account(account, http_for(account, max_bytes=MOST_BYTES))
+        findings = adapter.check_account(account, http_for(account, max_bytes=MOST_BYTES))
+        if problem := secret_problem(integration):
+            findings.append(Finding("Webhook secret", False, problem))
+        return findings
     except PosError as error:
         return [Finding("configuration", False, error.message)]
 

@@ -47,7 +47,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """One request from a POS, as it arrived. `headers` have lower-case names.
+    """One request from a POS, as it arrived. `headers` have lower-case names; `token`: the last part of the address.
 
     `received_at` (aware): against it an adapter reads words like "until the end of the day". Whoever works
     a request off later passes the time of its arrival.
@@ -57,6 +57,7 @@ class WebhookRequest:
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     received_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC), compare=False)
+    token: str = field(default="", repr=False)
 
 
 class RiderStatus(StrEnum):

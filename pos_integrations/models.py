@@ -102,6 +102,9 @@ class RestaurantPosIntegration(models.Model):
     public_id = ExactCharField(
         max_length=32, unique=True, editable=False, default=_random_id, db_default=RandomId()
     )
+    # Who lets webhooks in without any proof, and since when; nobody by default.
+    unsigned_since = models.DateTimeField(null=True, editable=False)
+    unsigned_by = models.CharField(max_length=150, blank=True, default="", db_default="", editable=False)
     # What stops it, in words, when the POS refuses our credentials; empty when all is well.
     problem = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
     menu_sync_due_at = models.DateTimeField(
@@ -125,6 +128,7 @@ class RestaurantPosIntegration(models.Model):
             ),
         ]
         indexes = [models.Index(fields=("menu_sync_due_at",), name="ix_integration_sync_due")]
+        permissions = [("accept_unsigned", "Can let webhooks in without any proof")]
 
     def __str__(self) -> str:
         return f"{self.restaurant} at {self.pos_provider}"
@@ -317,7 +321,8 @@ class WebhookLog(models.Model):
 
     `payload` is the body as it came (checked to be JSON). `verdict`: what it meant to us, in a word.
     `order_ref`: how it names the order that it speaks of, known to us or not.
-    `next_attempt_at` is also the lease of the worker that holds it.
+    `next_attempt_at` is also the lease of the worker that holds it. `proof`: the signature mode by which it was
+    believed. `event_id`: the sender's own id of it, where its scheme has one; the same id is taken once.
     """
 
     pos_provider = models.ForeignKey(PosProvider, models.PROTECT, db_index=False)
@@ -333,6 +338,9 @@ class WebhookLog(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True)
     remote_address = models.CharField(max_length=45, blank=True, default="")
+    proof = models.CharField(max_length=30, blank=True, default="", db_default="")
+    event_id = ExactCharField(max_length=64, null=True)
+    body_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True, db_default=UtcNow())
     processed_at = models.DateTimeField(null=True)
 
@@ -341,6 +349,10 @@ class WebhookLog(models.Model):
     class Meta:
         db_table = "WebhookLogs"
         ordering = ("-id",)
+        constraints = [
+            # Databases count nulls as different: only what has an id is held to it.
+            models.UniqueConstraint(fields=("integration", "event_id"), name="uq_webhook_event"),
+        ]
         indexes = [
             models.Index(fields=("status", "next_attempt_at"), name="ix_webhook_due"),
             models.Index(fields=("webhook_type", "status", "created_at"), name="ix_webhook_type_status"),

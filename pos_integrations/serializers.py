@@ -53,6 +53,7 @@ class IntegrationOutput(serializers.Serializer):
     problem = serializers.CharField()
     settings = SettingOutput(many=True)
     webhook_urls = serializers.DictField(child=serializers.CharField())
+    webhook_modes = serializers.DictField(child=serializers.CharField())
 
 
 class RiderInput(serializers.Serializer):
@@ -142,6 +143,7 @@ class WebhookLogOutput(serializers.ModelSerializer):
             "status",
             "verdict",
             "error_message",
+            "proof",
             "attempts",
             "received_at",
             "processed_at",

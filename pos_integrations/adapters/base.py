@@ -6,7 +6,7 @@ provider's language and nothing of it leaks out: orders and menus cross as snaps
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -25,6 +25,7 @@ from pos_integrations.messages import (
     RiderUpdate,
     WebhookRequest,
 )
+from pos_integrations.signatures import Scheme
 
 
 class Dedupes(StrEnum):
@@ -84,10 +85,11 @@ class TopicKind(StrEnum):
 
 
 class TopicAuth(StrEnum):
-    """How a request at a topic proves who sent it.
+    """How this POS proves a request at a topic, as long as the integration does not choose another mode for all.
 
-    A shared secret is a fixed one of the integration, in the address or in a header, for a POS that cannot
-    sign; the core compares it. An order token is in the address of that order's callback; the core again.
+    A signature: the first of the adapter's `signature_schemes`. A shared secret: a fixed one of the integration at the
+    end of the address, for a POS that cannot sign. An order token is in the address of that order's callback, whatever
+    the integration's mode.
     """
 
     SIGNATURE = "signature"
@@ -124,6 +126,8 @@ class PosAdapter:
     success_means_accepted: ClassVar[bool] = False
     # Its webhook addresses; the first with `ORDER_TOKEN` is where status callbacks of an order go.
     topics: ClassVar[tuple[Topic, ...]] = ()
+    # Schemes of its own, besides those that every POS may use; the first proves its `SIGNATURE` topics.
+    signature_schemes: ClassVar[tuple[Scheme, ...]] = ()
 
     # --- we call the POS ---
 
@@ -176,14 +180,6 @@ class PosAdapter:
 
         Raises:
             MalformedPayload: it names none.
-        """
-        raise NotImplementedError
-
-    def verify(self, request: WebhookRequest, secrets: Sequence[str]) -> int:
-        """The index of the secret with which `request` was signed; every secret is tried.
-
-        Raises:
-            NotAuthentic: none of them fits.
         """
         raise NotImplementedError
 

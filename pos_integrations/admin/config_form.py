@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from pos_integrations.adapters.base import ConfigField, FieldType, Level, PosAdapter
-from pos_integrations.configuration import CORE_FIELDS, fields_of, key_field_of, masked
+from pos_integrations.configuration import CORE_NAMES, fields_of, key_field_of, masked
 from pos_integrations.http import MASK
 
 PREFIX = "config_"
@@ -85,7 +85,7 @@ def fieldsets(form: type[ConfigForm]) -> list[tuple[str, dict[str, Any]]]:
     for field in form.config_fields:
         name = PREFIX + field.name
         row = (name, name + CLEAR) if name + CLEAR in form.base_fields else name
-        groups["How ding deals with it" if field in CORE_FIELDS else "What the POS needs"].append(row)
+        groups["How ding deals with it" if field.name in CORE_NAMES else "What the POS needs"].append(row)
     return [(title, {"fields": rows}) for title, rows in groups.items() if rows]
 
 

@@ -22,6 +22,7 @@ from pos_integrations.adapters.base import Level, TopicAuth
 from pos_integrations.adapters.registry import adapter_for
 from pos_integrations.admin.config_form import ConfigForm, fieldsets, table, with_fields, words
 from pos_integrations.admin.guards import Guarded, chosen, show_once
+from pos_integrations.admin.unsigned import UnsignedSwitch
 from pos_integrations.errors import ConfigurationError
 from pos_integrations.models import PosProvider, RestaurantPosIntegration, RestaurantWebhookSecret
 
@@ -79,7 +80,7 @@ class IntegrationForm(ConfigForm):
 
 
 @admin.register(RestaurantPosIntegration)
-class IntegrationAdmin(Guarded, StaffAdmin):
+class IntegrationAdmin(UnsignedSwitch, Guarded, StaffAdmin):
     """One page has all that a connection needs."""
 
     form = IntegrationForm
@@ -88,16 +89,23 @@ class IntegrationAdmin(Guarded, StaffAdmin):
         "pos_provider",
         "pos_restaurant_id",
         "active",
+        "proof",
         "problem",
         "menu_sync",
         "updated_at",
     )
-    list_filter = ("active", ("problem", admin.EmptyFieldListFilter), "pos_provider", RestaurantFilter)
+    list_filter = (
+        "active",
+        ("unsigned_since", admin.EmptyFieldListFilter),
+        ("problem", admin.EmptyFieldListFilter),
+        "pos_provider",
+        RestaurantFilter,
+    )
     list_select_related = ("restaurant", "pos_provider")
     search_fields = ("restaurant__name", "pos_restaurant_id")
     ordering = ("restaurant__name", "pk")
     autocomplete_fields = ("restaurant",)
-    actions = ("sync_menu_now", "test_connection", "rotate_secret")
+    actions = ("sync_menu_now", "test_connection", "rotate_secret", "accept_unsigned", "require_proof")
 
     # --- the page ---
 
@@ -125,7 +133,7 @@ class IntegrationAdmin(Guarded, StaffAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: RestaurantPosIntegration | None = None) -> Any:
         """Secrets are bound to restaurant and provider, so these stay."""
-        shown = ("state", "menu_sync", "webhook_addresses", "in_force", "created_at", "updated_at")
+        shown = ("state", "proof", "menu_sync", "webhook_addresses", "in_force", "created_at", "updated_at")
         return ("restaurant", "pos_provider", *shown) if obj else ()
 
     def get_fieldsets(self, request: HttpRequest, obj: RestaurantPosIntegration | None = None) -> Any:
@@ -133,7 +141,10 @@ class IntegrationAdmin(Guarded, StaffAdmin):
         columns: list[tuple[Any, dict[str, Any]]] = [(None, {"fields": IntegrationForm.Meta.fields})]
         if obj is None:
             return [*columns, *fieldsets(self._form_for(request, None))]
-        state = (None, {"fields": ("state", *IntegrationForm.Meta.fields, "menu_sync", "webhook_addresses")})
+        state = (
+            None,
+            {"fields": ("state", "proof", *IntegrationForm.Meta.fields, "menu_sync", "webhook_addresses")},
+        )
         in_force = ("What is in force", {"fields": ("in_force", "created_at", "updated_at")})
         if not self.has_change_permission(request, obj):
             return [state, in_force]
@@ -232,7 +243,7 @@ class IntegrationAdmin(Guarded, StaffAdmin):
             configuration.account_for(integration)
         except ConfigurationError as error:
             return f"Not ready: {error.message}"
-        return "Ready."
+        return configuration.secret_problem(integration) or "Ready."
 
     @admin.display(description="menu sync", ordering="menu_sync_due_at")
     def menu_sync(self, integration: RestaurantPosIntegration) -> str:
@@ -251,9 +262,9 @@ class IntegrationAdmin(Guarded, StaffAdmin):
         if adapter is None:
             return "None: this version of ding has no such adapter."
         others = [topic.name for topic in adapter.topics if topic.auth is TopicAuth.ORDER_TOKEN]
-        urls = configuration.webhook_urls(integration)
-        rows = ((name, url) for name, url in urls.items() if name not in others)
-        lines = format_html_join("", '<p>{} <code style="user-select:all">{}</code></p>', rows)
+        urls, modes = configuration.webhook_urls(integration), configuration.webhook_modes(integration)
+        rows = ((name, modes[name], url) for name, url in urls.items() if name not in others)
+        lines = format_html_join("", '<p>{} ({}) <code style="user-select:all">{}</code></p>', rows)
         rest = (
             f"Nothing to set up for {', '.join(others)}: each order brings its own address." if others else ""
         )

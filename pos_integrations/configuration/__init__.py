@@ -14,9 +14,26 @@ from pos_integrations.configuration.account import (
     masked,
     merged_values,
 )
-from pos_integrations.configuration.addresses import callback_token, callback_url, webhook_url, webhook_urls
+from pos_integrations.configuration.addresses import (
+    callback_token,
+    callback_url,
+    webhook_modes,
+    webhook_url,
+    webhook_urls,
+)
 from pos_integrations.configuration.checking import check_url, check_values
-from pos_integrations.configuration.core_fields import CORE_FIELDS, fields_of, key_field_of
+from pos_integrations.configuration.core_fields import CORE_NAMES, fields_of, key_field_of
+from pos_integrations.configuration.modes import (
+    ORDER_TOKEN,
+    UNSIGNED,
+    accept_unsigned,
+    chosen_mode,
+    mode_at,
+    require_proof,
+    scheme_named,
+    schemes_of,
+)
+from pos_integrations.configuration.recipients import Recipient, note_used, recipient_at, recipient_named
 from pos_integrations.configuration.saving import (
     InvalidConfiguration,
     changed_config,
@@ -28,13 +45,18 @@ from pos_integrations.configuration.webhook_secrets import (
     check_secret,
     end_secrets,
     rotate_secret,
+    secret_problem,
     valid_secrets,
 )
 
 __all__ = [
-    "CORE_FIELDS",
+    "CORE_NAMES",
+    "ORDER_TOKEN",
+    "UNSIGNED",
     "InvalidConfiguration",
     "NewSecret",
+    "Recipient",
+    "accept_unsigned",
     "account_for",
     "adapter_of",
     "add_webhook_secret",
@@ -44,6 +66,7 @@ __all__ = [
     "check_secret",
     "check_url",
     "check_values",
+    "chosen_mode",
     "describe",
     "end_secrets",
     "fields_of",
@@ -53,9 +76,18 @@ __all__ = [
     "key_field_of",
     "masked",
     "merged_values",
+    "mode_at",
+    "note_used",
+    "recipient_at",
+    "recipient_named",
+    "require_proof",
     "rotate_secret",
     "save_integration",
+    "scheme_named",
+    "schemes_of",
+    "secret_problem",
     "valid_secrets",
+    "webhook_modes",
     "webhook_url",
     "webhook_urls",
 ]

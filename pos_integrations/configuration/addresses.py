@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from typing import Protocol
 
 from django.conf import settings
 
 from pos_integrations.adapters.base import TopicAuth
-from pos_integrations.configuration.account import adapter_of, merged_values
+from pos_integrations.configuration.account import adapter_of
+from pos_integrations.configuration.modes import ORDER_TOKEN, chosen_mode, mode_at
 from pos_integrations.models import RestaurantPosIntegration
+from pos_integrations.signatures import URL_TOKEN
 
 
-def callback_token(integration: RestaurantPosIntegration, reference: str) -> str:
+class Addressed(Protocol):
+    """Whatever has the public id of an integration."""
+
+    @property
+    def public_id(self) -> str:
+        """It stands in its webhook addresses."""
+
+
+def callback_token(integration: Addressed, reference: str) -> str:
     """What the last part of an order's callback address must be: it opens this one order.
 
     128 bits; made, not stored, so a resend of the order is identical and a wrong one costs no look-up.
@@ -40,11 +51,15 @@ def webhook_url(integration: RestaurantPosIntegration, topic: str) -> str:
 
 def webhook_urls(integration: RestaurantPosIntegration) -> dict[str, str]:
     """Topic → address, for people: what is secret or different for each order stands in <...>."""
-    adapter = adapter_of(integration.pos_provider)
-    in_address = merged_values(integration).get("webhook_proof") == "address"
-    ends = {
-        TopicAuth.SIGNATURE: "",
-        TopicAuth.SHARED_SECRET: "/<webhook secret>" if in_address else "",
-        TopicAuth.ORDER_TOKEN: "/<sent with each order>",
+    ends = {URL_TOKEN.name: "/<webhook secret>", ORDER_TOKEN: "/<sent with each order>"}
+    return {
+        topic: webhook_url(integration, topic) + ends.get(mode, "")
+        for topic, mode in webhook_modes(integration).items()
     }
-    return {topic.name: webhook_url(integration, topic.name) + ends[topic.auth] for topic in adapter.topics}
+
+
+def webhook_modes(integration: RestaurantPosIntegration) -> dict[str, str]:
+    """Topic → how its calls prove themselves."""
+    adapter = adapter_of(integration.pos_provider)
+    chosen = chosen_mode(integration)
+    return {topic.name: mode_at(topic, adapter, chosen) for topic in adapter.topics}

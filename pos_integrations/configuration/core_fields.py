@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from pos_integrations.adapters.base import ConfigField, FieldType, PosAdapter
+from pos_integrations.signatures import COMMON_SCHEMES
+
+# Each call proves itself as this POS does it by nature.
+NATIVE = "native"
 
 CORE_FIELDS = (
     ConfigField(
@@ -65,15 +69,6 @@ CORE_FIELDS = (
         default=False,
     ),
     ConfigField(
-        "webhook_proof",
-        "Proof of unsigned calls",
-        "Where the POS puts the webhook secret in calls that it cannot sign: at the end of the address, as a "
-        "bearer token in the Authorization header, or as the signature of the signed scheme.",
-        FieldType.CHOICE,
-        default="address",
-        choices=("address", "header", "signature"),
-    ),
-    ConfigField(
         "shrink_limit_percent",
         "Hold a shrinking menu (percent)",
         "A menu that would take away more than this share of the live items waits for a person.",
@@ -92,9 +87,29 @@ CORE_FIELDS = (
 )
 
 
+SIGNATURE_MODE = "signature_mode"
+CORE_NAMES = frozenset({SIGNATURE_MODE, *(field.name for field in CORE_FIELDS)})
+
+
 def fields_of(adapter: PosAdapter) -> tuple[ConfigField, ...]:
     """All that can be configured for an integration at this POS."""
-    return adapter.config_fields + CORE_FIELDS
+    return (*adapter.config_fields, _signature_mode(adapter), *CORE_FIELDS)
+
+
+def _signature_mode(adapter: PosAdapter) -> ConfigField:
+    """One mode for all calls of an integration: a second one beside it would be a way around the first."""
+    schemes = (scheme.name for scheme in (*adapter.signature_schemes, *COMMON_SCHEMES))
+    return ConfigField(
+        SIGNATURE_MODE,
+        "Webhook signature mode",
+        f"How calls of this POS prove themselves; no other proof is taken then. {NATIVE}: each call as the POS does it by "
+        "nature (see the webhook addresses below). standard_webhooks is the safest for whoever can sign. bearer: the "
+        "webhook secret in the Authorization header. url_token: the secret at the end of the address. A new mode may "
+        "need a new webhook secret. Callbacks of a single order always carry that order's own token.",
+        FieldType.CHOICE,
+        default=NATIVE,
+        choices=(NATIVE, *schemes),
+    )
 
 
 def key_field_of(adapter: PosAdapter) -> ConfigField:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -95,8 +96,13 @@ def save_integration(
     }
     external_id = integration.pos_restaurant_id if pos_restaurant_id is None else pos_restaurant_id
     errors |= _check_columns(adapter, integration, external_id, endpoint, api_key)
-    if webhook_secret is not None and (problem := check_secret(webhook_secret, integration)):
-        errors["webhook_secret"] = [problem]
+    if webhook_secret is not None:
+        as_saved = copy.copy(integration)
+        as_saved.restaurant_specific_config = changed_config(
+            adapter, integration.restaurant_specific_config, given
+        )
+        if problem := check_secret(webhook_secret, as_saved):
+            errors["webhook_secret"] = [problem]
     if errors:
         raise InvalidConfiguration("Some fields are not right; nothing was saved.", fields=errors)
 

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import re
-import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ding.db import transactional
+from pos_integrations.configuration.modes import scheme_of_secrets
 from pos_integrations.fields import PREFIX, Unreadable
 from pos_integrations.models import RestaurantPosIntegration, RestaurantWebhookSecret
 
-SECRET_LENGTH = 24  # the shortest webhook secret that is taken
 OVERLAP = dt.timedelta(hours=24)
 MOST_ACTIVE_SECRETS = 3
 
 
 def check_secret(secret: str, integration: RestaurantPosIntegration) -> dict[str, Any] | None:
     """What is wrong with a webhook secret that somebody brings, if anything: its rule and a message."""
-    if not re.fullmatch(r"[\x21-\x7e]+", secret) or len(secret) < SECRET_LENGTH or secret.startswith(PREFIX):
-        message = f"Give at least {SECRET_LENGTH} visible ASCII characters without blanks; or leave it to rotate-secret."
-        return {"rule": "secret", "message": message}
+    problem = scheme_of_secrets(integration).problem_with(secret)
+    if secret.startswith(PREFIX):
+        problem = "Give it in the clear; it is sealed when it is saved."
+    if problem:
+        return {"rule": "secret", "message": problem}
     same = RestaurantWebhookSecret.objects.filter(fingerprint=_fingerprint(secret))
     if same.exclude(
         restaurant_id=integration.restaurant_id, pos_provider_id=integration.pos_provider_id
@@ -50,7 +50,7 @@ class NewSecret:
 @transactional
 def rotate_secret(integration: RestaurantPosIntegration, *, overlap: dt.timedelta = OVERLAP) -> NewSecret:
     """A new webhook secret beside the old ones, which end after `overlap`."""
-    return add_webhook_secret(integration, secrets.token_urlsafe(32), overlap=overlap)
+    return add_webhook_secret(integration, scheme_of_secrets(integration).new_secret(), overlap=overlap)
 
 
 @transactional
@@ -89,12 +89,42 @@ def end_secrets(rows: QuerySet[RestaurantWebhookSecret]) -> int:
     return rows.filter(is_active=True).update(is_active=False, updated_at=timezone.now())
 
 
-def valid_secrets(integration: RestaurantPosIntegration) -> list[tuple[int, str]]:
-    """(row id, secret) of each secret that may sign now. One that cannot be read is not valid."""
+@dataclass(frozen=True, slots=True)
+class HeldSecret:
+    """A webhook secret in the clear, for checking what comes in; `repr` hides it."""
+
+    id: int
+    text: str = field(repr=False)
+    expires_at: dt.datetime | None
+    last_used_at: dt.datetime | None
+
+
+def held_secrets(integration: RestaurantPosIntegration) -> list[HeldSecret]:
+    """Each secret that may sign now, the newest first. One that cannot be read is not valid."""
     rows = RestaurantWebhookSecret.objects.valid(timezone.now()).filter(
         restaurant_id=integration.restaurant_id, pos_provider_id=integration.pos_provider_id
     )
-    return [(row.pk, secret) for row in rows if (secret := _opened(row))]
+    return [
+        HeldSecret(row.pk, secret, row.expires_at, row.last_used_at)
+        for row in rows.order_by("-pk")
+        if (secret := _opened(row))
+    ]
+
+
+def valid_secrets(integration: RestaurantPosIntegration) -> list[tuple[int, str]]:
+    """(row id, secret) of each secret that may sign now."""
+    return [(held.id, held.text) for held in held_secrets(integration)]
+
+
+def secret_problem(integration: RestaurantPosIntegration) -> str:
+    """Why no webhook of this integration can be authentic now, in words; empty when one can."""
+    valid = held_secrets(integration)
+    if not valid:
+        return "There is no valid webhook secret, so every webhook is refused: rotate the secret."
+    scheme = scheme_of_secrets(integration)
+    if all(scheme.problem_with(held.text) for held in valid):
+        return f"No webhook secret has the form that {scheme.name} wants, so every webhook is refused: rotate the secret."
+    return ""
 
 
 def _opened(row: RestaurantWebhookSecret) -> str:

@@ -1,32 +1,43 @@
-"""At the door: authenticate a request and store it, nothing more; when this returns, the row is committed."""
+"""At the door: authenticate a request and store it, nothing more; when this returns, the row is committed.
+
+At most one look-up (`configuration.recipients`) stands before the one INSERT. Whoever is unknown, switched off or signed
+wrongly costs the same work and gets the same answer.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
+import hashlib
 import hmac
-from collections.abc import Sequence
+import logging
 from typing import Any
 
-from django.db.models import Q
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from ding.db import is_duplicate, transactional
 from ding.errors import NotFound
+from menus.models import Restaurant
 from pos_integrations.adapters.base import PosAdapter, Topic, TopicAuth, TopicKind
 from pos_integrations.adapters.registry import adapter_for
-from pos_integrations.configuration import callback_token, merged_values, valid_secrets
-from pos_integrations.errors import MalformedPayload, NotAuthentic
-from pos_integrations.messages import Outcome, Reply, WebhookRequest
-from pos_integrations.models import (
-    RestaurantPosIntegration,
-    RestaurantWebhookSecret,
-    WebhookLog,
-    WebhookStatus,
+from pos_integrations.configuration import (
+    ORDER_TOKEN,
+    UNSIGNED,
+    Recipient,
+    callback_token,
+    mode_at,
+    note_used,
+    recipient_at,
+    recipient_named,
+    scheme_named,
+    schemes_of,
 )
+from pos_integrations.configuration.core_fields import NATIVE
+from pos_integrations.errors import AnotherRestaurant, MalformedPayload, NotAuthentic
+from pos_integrations.messages import Outcome, Reply, WebhookRequest
+from pos_integrations.models import WebhookLog, WebhookStatus
+from pos_integrations.signatures import Proof, Scheme
 
-_LAST_USED_EVERY = dt.timedelta(minutes=1)
-
-# Compared with when there is nothing else: a stranger must not learn from the clock which restaurants exist.
-_NOBODYS_SECRET = "nobody signs with this secret"  # noqa: S105
+logger = logging.getLogger(__name__)
 
 
 def max_bytes(provider_name: str, topic_name: str) -> int:
@@ -44,7 +55,6 @@ def receive(
     topic_name: str,
     request: WebhookRequest,
     public_id: str | None = None,
-    token: str = "",
     remote_address: str = "",
 ) -> Reply:
     """Authenticate and store one request; the answer in the POS's own words.
@@ -52,38 +62,26 @@ def receive(
     Raises:
         NotFound: no such provider or topic.
         NotAuthentic: nobody we know sent this; nothing was stored.
+        AnotherRestaurant: somebody we know speaks for somebody else; nothing was stored.
         MalformedPayload: not what this POS sends; nothing was stored.
     """
     adapter, topic = _topic(provider_name, topic_name)
     try:
         if topic.auth is TopicAuth.ORDER_TOKEN:
-            integration = _by_order_token(adapter, request, public_id, token)
-        elif topic.auth is TopicAuth.SHARED_SECRET:
-            integration = _by_shared_secret(adapter, request, public_id, token)
+            recipient, mode, event_id = *_by_order_token(adapter, request, public_id), ""
         else:
-            integration = _by_signature(adapter, request, public_id)
+            recipient, mode, event_id = _by_scheme(adapter, topic, request, public_id)
         payload = _text(request.body)
     except MalformedPayload as error:
         if topic.auth is TopicAuth.SHARED_SECRET:
             # Whoever configured the address reads the POS's own words in its dashboard.
             return adapter.reply(topic, Outcome.REFUSED, error.message)
         raise
-    now = timezone.now()
-    asked = topic.kind is TopicKind.QUERY
-    WebhookLog.objects.create(
-        pos_provider_id=integration.pos_provider_id,
-        integration_id=integration.pk,
-        restaurant_id=integration.restaurant_id,
-        webhook_type=topic.name,
-        payload=payload,
-        # A question is answered here and now; it is only written down.
-        status=WebhookStatus.PROCESSED if asked else WebhookStatus.RECEIVED,
-        verdict="answered" if asked else "",
-        next_attempt_at=None if asked else now,
-        processed_at=now if asked else None,
-        remote_address=remote_address,
-    )
-    return adapter.reply(topic, Outcome.ACCEPTED, facts={"open": integration.restaurant.accepting_orders})
+    _store(topic, recipient, payload, proof=mode, event_id=event_id, remote_address=remote_address)
+    if topic.kind is TopicKind.EVENT:
+        return adapter.reply(topic, Outcome.ACCEPTED)
+    accepting = Restaurant.objects.filter(pk=recipient.restaurant_id, accepting_orders=True).exists()
+    return adapter.reply(topic, Outcome.ACCEPTED, facts={"open": accepting})
 
 
 def _topic(provider_name: str, topic_name: str) -> tuple[PosAdapter, Topic]:
@@ -101,82 +99,128 @@ def _text(body: bytes) -> str:
         raise MalformedPayload("The body is not UTF-8 text.") from error
 
 
-def _find(adapter: PosAdapter, **lookup: Any) -> RestaurantPosIntegration | None:
-    return (
-        RestaurantPosIntegration.objects.select_related("pos_provider", "restaurant")
-        .filter(active=True, pos_provider__is_active=True, pos_provider__provider_name=adapter.slug, **lookup)
-        .first()
-    )
+# --- who is believed ------------------------------------------------------------------------------------
 
 
-def _by_signature(
-    adapter: PosAdapter, request: WebhookRequest, public_id: str | None
-) -> RestaurantPosIntegration:
-    """The integration whose secret signed the body, and whose restaurant the body names."""
-    named = adapter.account_ref(request)
-    lookup = {"pos_restaurant_id": named} if public_id is None else {"public_id": public_id}
-    integration = _find(adapter, **lookup)
-    secrets = valid_secrets(integration) if integration else []
-    # Without a secret there is still one comparison, and it is still refused.
-    fitting = adapter.verify(request, _texts(secrets))
-    if integration is None or not secrets or integration.pos_restaurant_id != named:
-        raise NotAuthentic
-    _note_used(secrets[fitting][0])
-    return integration
+def _by_scheme(
+    adapter: PosAdapter, topic: Topic, request: WebhookRequest, public_id: str | None
+) -> tuple[Recipient, str, str]:
+    """Whom the request is for, the mode that proved it, and the sender's id of the event.
 
-
-def _by_shared_secret(
-    adapter: PosAdapter, request: WebhookRequest, public_id: str | None, token: str
-) -> RestaurantPosIntegration:
-    """The integration of the address, when the request brings one of its secrets where it was agreed."""
-    integration = _find(adapter, public_id=public_id or "")
-    secrets = valid_secrets(integration) if integration else []
-    # Without opening secrets: one that cannot be read must not change what was agreed.
-    proof = merged_values(integration)["webhook_proof"] if integration else "address"
-    if proof == "signature":
-        fitting = adapter.verify(request, _texts(secrets))
-    elif proof == "header":
-        header = request.headers.get("authorization", "")
-        fitting = _matching(header.removeprefix("Bearer ").strip(), _texts(secrets))
-    elif proof == "address":
-        fitting = _matching(token, _texts(secrets))
+    At an address of its own, nothing in the body is read before the proof. At the address that all restaurants share the
+    body names the restaurant, and so the key: bounded and strictly parsed.
+    """
+    if public_id is None:
+        if not any(scheme.is_brought(request) for scheme in schemes_of(adapter)):
+            raise NotAuthentic  # not worth reading
+        recipient = recipient_named(adapter, adapter.account_ref(request))
     else:
+        recipient = recipient_at(adapter, public_id)
+    mode = mode_at(topic, adapter, recipient.mode if recipient else NATIVE)
+    if recipient is not None and mode == UNSIGNED:
+        if public_id is None:
+            # Here anybody could name any restaurant; an address of its own has to be known at least.
+            raise NotAuthentic
+        event_id = ""
+    else:
+        event_id = _verified(adapter, mode, request, recipient).event_id
+    if recipient is None:
+        raise NotAuthentic
+    if public_id is not None and adapter.account_ref(request) != recipient.external_id:
+        raise AnotherRestaurant
+    return recipient, mode, event_id
+
+
+def _verified(adapter: PosAdapter, mode: str, request: WebhookRequest, recipient: Recipient | None) -> Proof:
+    scheme = scheme_named(adapter, mode)
+    if scheme is None:
         raise NotAuthentic  # somebody's SQL wrote a word that means nothing
-    if integration is None or not secrets:
+    held = recipient.secrets_at(request.received_at) if recipient else []
+    # Without a secret there is still one comparison, and it is still refused.
+    proof = scheme.verify(request, [secret.text for secret in held] or [_nobodys_secret(scheme)])
+    if not held:
         raise NotAuthentic
-    if integration.pos_restaurant_id != adapter.account_ref(request):
-        raise NotAuthentic
-    _note_used(secrets[fitting][0])
-    return integration
+    note_used(held[proof.secret], request.received_at)
+    return proof
 
 
-def _texts(secrets: Sequence[tuple[int, str]]) -> list[str]:
-    return [secret for _, secret in secrets] or [_NOBODYS_SECRET]
+_NOBODYS: dict[str, str] = {}
 
 
-def _matching(given: str, secrets: Sequence[str]) -> int:
-    """The index of the secret that `given` is; every one is compared, in constant time."""
-    fits = [hmac.compare_digest(given.encode(), secret.encode()) for secret in secrets]
-    if not any(fits):
-        raise NotAuthentic
-    return fits.index(True)
-
-
-def _note_used(secret_id: int) -> None:
-    now = timezone.now()
-    seldom = Q(last_used_at=None) | Q(last_used_at__lt=now - _LAST_USED_EVERY)
-    RestaurantWebhookSecret.objects.filter(seldom, pk=secret_id).update(last_used_at=now)
+def _nobodys_secret(scheme: Scheme) -> str:
+    """Of the right form, and known to nobody: made anew by each process."""
+    return _NOBODYS.setdefault(scheme.name, scheme.new_secret())
 
 
 def _by_order_token(
-    adapter: PosAdapter, request: WebhookRequest, public_id: str | None, token: str
-) -> RestaurantPosIntegration:
+    adapter: PosAdapter, request: WebhookRequest, public_id: str | None
+) -> tuple[Recipient, str]:
     """The integration of the address, when the token belongs to the order that the body names."""
     reference, named = adapter.order_reference(request), adapter.account_ref(request)
-    integration = _find(adapter, public_id=public_id or "")
-    expected = callback_token(integration or RestaurantPosIntegration(public_id=""), reference)
-    if not hmac.compare_digest(expected.encode(), token.encode()):
+    recipient = recipient_at(adapter, public_id or "")
+    expected = callback_token(recipient or _NOBODY, reference)
+    if not hmac.compare_digest(expected.encode(), request.token.encode()) or recipient is None:
         raise NotAuthentic
-    if integration is None or integration.pos_restaurant_id != named:
-        raise NotAuthentic
-    return integration
+    if recipient.external_id != named:
+        raise AnotherRestaurant
+    return recipient, ORDER_TOKEN
+
+
+_NOBODY = Recipient(0, 0, 0, "", "", NATIVE, ())
+
+
+# --- the row --------------------------------------------------------------------------------------------
+
+
+def _store(
+    topic: Topic, recipient: Recipient, payload: str, *, proof: str, event_id: str, remote_address: str
+) -> None:
+    """One INSERT, committed; an event whose id is known already is not taken again."""
+    now = timezone.now()
+    asked = topic.kind is TopicKind.QUERY
+    values: dict[str, Any] = {
+        "pos_provider_id": recipient.pos_provider_id,
+        "integration_id": recipient.integration_id,
+        "restaurant_id": recipient.restaurant_id,
+        "webhook_type": topic.name,
+        "payload": payload,
+        # A question is answered here and now; it is only written down.
+        "status": WebhookStatus.PROCESSED if asked else WebhookStatus.RECEIVED,
+        "verdict": "answered" if asked else "",
+        "next_attempt_at": None if asked else now,
+        "processed_at": now if asked else None,
+        "remote_address": remote_address,
+        "proof": proof,
+    }
+    if not event_id:
+        WebhookLog.objects.create(**values)
+        return
+    values["body_sha256"] = hashlib.sha256(payload.encode()).hexdigest()
+    if not _insert_once(values, event_id):
+        _keep_if_other(values, event_id)
+
+
+@transactional
+def _insert_once(values: dict[str, Any], event_id: str) -> bool:
+    """Whether the id was new."""
+    try:
+        with transaction.atomic():
+            WebhookLog.objects.create(**values, event_id=event_id)
+    except IntegrityError as error:
+        # Only a repeat may be answered as if it were stored; any other broken rule would be a lost webhook.
+        if not is_duplicate(error):
+            raise
+        return False
+    return True
+
+
+def _keep_if_other(values: dict[str, Any], event_id: str) -> None:
+    """The same id with another body: the first one counts, the second waits for a person."""
+    first = WebhookLog.objects.filter(integration_id=values["integration_id"], event_id=event_id).first()
+    if first is None or first.body_sha256 == values["body_sha256"]:
+        return
+    values |= {"status": WebhookStatus.PARKED, "verdict": "id_reused", "next_attempt_at": None}
+    values["error_message"] = f"It has the id of webhook {first.pk} and another body; only that one counts."
+    logger.warning("A webhook id came again with another body.", extra={"webhook": first.pk})
+    # No sender's id begins like this; so this one is kept once, too.
+    _insert_once(values, f"~{values['body_sha256'][:63]}")

@@ -121,12 +121,12 @@ def test_an_unknown_integration_answers_like_a_wrong_secret(at, client):
 
 def test_another_restaurants_menu_is_not_taken_with_this_ones_secret(at, client):
     answer = post(client, address(at.integration, "menu"), sample_menu("efgh5678"))
-    assert answer.status_code == 401
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "another_restaurant")
     assert not WebhookLog.objects.exists()
 
 
 def test_the_secret_may_stand_in_a_header_when_that_is_agreed(db, client):
-    at = connected_place(webhook_proof="header")
+    at = connected_place(signature_mode="bearer")
     path = address(at.integration, "store-status-get", "").rstrip("/")
     for value in (SECRET, f"Bearer {SECRET}"):
         assert post(client, path, {"restID": CODE}, Authorization=value).status_code == 200
@@ -200,9 +200,9 @@ def test_the_simulated_dashboard_reaches_ding(ding_url, start_pos):
     assert [call["result"] for call in pos.ledger.dashboard_calls(CODE)] == ["acknowledged"] * 4
 
 
-@pytest.mark.parametrize("proof", ["signature", "header", "nonsense"])
+@pytest.mark.parametrize("proof", ["petpooja_hmac", "bearer", "nonsense", "unsigned"])
 def test_an_unreadable_credential_or_a_wrong_word_does_not_loosen_the_proof(at, client, proof):
-    config = {"webhook_proof": proof, "app_secret": "sealed:v1:lost:AAAA"}
+    config = {"signature_mode": proof, "app_secret": "sealed:v1:lost:AAAA"}
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE restaurant_pos_integrations SET restaurant_specific_config = %s", [json.dumps(config)]

@@ -190,7 +190,12 @@ UNREADABLE = [
 def test_what_is_no_json_object_is_refused_however_well_it_is_signed(at, client, topic, raw):
     if not raw:
         answer = client.generic(
-            "POST", f"/api/webhooks/petpooja/{topic}", b"", "application/json", CONTENT_LENGTH="0"
+            "POST",
+            f"/api/webhooks/petpooja/{topic}",
+            b"",
+            "application/json",
+            CONTENT_LENGTH="0",
+            headers={SIGNATURE: sign(b"")},
         )
     else:
         answer = send(client, topic, raw)
@@ -319,13 +324,13 @@ def test_no_bytes_and_no_signature_break_the_door(at, raw, signature):
 @pytest.mark.parametrize(
     "error", [OperationalError(2006, "gone"), OperationalError(1205, "wait"), InterfaceError(0, "")]
 )
-@pytest.mark.parametrize("where", ["_find", "create"])
+@pytest.mark.parametrize("where", ["find", "create"])
 def test_without_the_database_the_sender_is_asked_to_try_again(at, client, monkeypatch, error, where):
     def fail(*args, **kwargs):
         raise error
 
-    if where == "_find":
-        monkeypatch.setattr(inbound.door, "_find", fail)
+    if where == "find":
+        monkeypatch.setattr(inbound.door, "recipient_named", fail)
     else:
         monkeypatch.setattr(type(WebhookLog.objects), "create", fail)
     answer = send(client, "order-status", order_status("X"))

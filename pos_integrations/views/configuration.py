@@ -50,6 +50,7 @@ def _output(integration: RestaurantPosIntegration) -> dict[str, object]:
             "problem": integration.problem,
             "settings": configuration.describe(integration),
             "webhook_urls": configuration.webhook_urls(integration),
+            "webhook_modes": configuration.webhook_modes(integration),
         }
     ).data
 

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from ding.errors import DomainError
 from ding.nudge import nudge
 from pos_integrations import inbound, tasks
-from pos_integrations.errors import MalformedPayload, NotAuthentic
+from pos_integrations.errors import AnotherRestaurant, MalformedPayload, NotAuthentic
 from pos_integrations.messages import WebhookRequest
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,13 @@ class TooLarge(DomainError):
 
     status = 413
     code = "too_large"
+
+
+class SpeaksForAnother(DomainError):
+    """Authentic, but the body names a restaurant that is not the sender's."""
+
+    status = 403
+    code = "another_restaurant"
 
 
 class Malformed(DomainError):
@@ -57,10 +64,12 @@ class WebhookView(APIView):
                 provider_name=provider,
                 topic_name=topic,
                 request=WebhookRequest(
-                    topic, _body(request._request, inbound.max_bytes(provider, topic)), _headers(request)
+                    topic,
+                    _body(request._request, inbound.max_bytes(provider, topic)),
+                    _headers(request),
+                    token=token,
                 ),
                 public_id=public_id,
-                token=token,
                 remote_address=request.META.get("REMOTE_ADDR", ""),
             )
         except NotAuthentic:
@@ -77,6 +86,12 @@ class WebhookView(APIView):
             # Whatever the cause, the same words: a stranger learns nothing from them.
             message = "The signature or token is not valid."
             return Response({"error": {"code": "not_authentic", "message": message}}, 401)
+        except AnotherRestaurant as error:
+            logger.warning(
+                "A webhook was refused: it is authentic, and speaks for another restaurant.",
+                extra={"provider": provider, "topic": topic, "integration": public_id or ""},
+            )
+            raise SpeaksForAnother("The body names a restaurant that is not this address's.") from error
         except MalformedPayload as error:
             fields = {error.field: [{"rule": "malformed", "message": error.message}]} if error.field else None
             raise Malformed(error.message, fields=fields) from error

@@ -15,7 +15,7 @@ from orders.status import OrderStatus
 from pos_integrations.adapters.base import Topic, TopicAuth
 from pos_integrations.adapters.petpooja import bodies, times, values
 from pos_integrations.adapters.petpooja.schema import incoming
-from pos_integrations.errors import MalformedPayload, NotAuthentic, UnsupportedEvent
+from pos_integrations.errors import MalformedPayload, UnsupportedEvent
 from pos_integrations.messages import (
     Account,
     Event,
@@ -24,6 +24,8 @@ from pos_integrations.messages import (
     StockChanged,
     WebhookRequest,
 )
+from pos_integrations.signatures import Proof, Scheme
+from pos_integrations.signatures.base import first_fitting
 
 ORDER_STATUS = Topic("order-status", TopicAuth.SIGNATURE)
 MENU_UPDATE = Topic("menu-update", TopicAuth.SIGNATURE)
@@ -46,29 +48,36 @@ SIGNATURE_HEADER = "x-petpooja-signature"
 
 _SIGNATURE = re.compile(r"sha256=([0-9a-fA-F]{64})")
 
-
 # What a clock may be ahead of ours.
 MOST_AHEAD = dt.timedelta(minutes=5)
 
 
-def verify(request: WebhookRequest, secrets: Sequence[str]) -> int:
-    """The index of the secret that signed `request`. Every secret is tried, found or not.
+class PetPoojaHmac(Scheme):
+    """`x-petpooja-signature: sha256=<hex>` over the raw body, and nothing else.
 
-    Raises:
-        NotAuthentic: none did, or there is no signature of the right shape.
+    Keeps out forgery and tampering. No time and no id are under it: what disarms a repeat is the `timestamp` in the
+    body, and that every event has its effect once.
     """
-    match = _SIGNATURE.fullmatch(request.headers.get(SIGNATURE_HEADER, ""))
-    given = bytes.fromhex(match[1]) if match else b""
-    found = -1
-    for index, secret in enumerate(secrets):
-        key = secret.encode("utf-8", "surrogatepass")
-        fits = hmac.compare_digest(hmac.digest(key, request.body, "sha256"), given)
-        # An empty key is no secret: anyone can sign with it.
-        if fits and key and found < 0:
-            found = index
-    if found < 0:
-        raise NotAuthentic("The signature does not fit.")
-    return found
+
+    name = "petpooja_hmac"
+
+    def is_brought(self, request: WebhookRequest) -> bool:
+        """The header is there, in exactly its form."""
+        return bool(_SIGNATURE.fullmatch(request.headers.get(SIGNATURE_HEADER, "")))
+
+    def verify(self, request: WebhookRequest, secrets: Sequence[str]) -> Proof:
+        """HMAC-SHA256 keyed by the secret's own text."""
+        match = _SIGNATURE.fullmatch(request.headers.get(SIGNATURE_HEADER, ""))
+        given = bytes.fromhex(match[1]) if match else b""
+        fits = []
+        for secret in secrets:
+            key = secret.encode("utf-8", "surrogatepass")
+            # An empty key is no secret: anyone can sign with it.
+            fits.append(hmac.compare_digest(hmac.digest(key, request.body, "sha256"), given) and bool(key))
+        return Proof(first_fitting(fits))
+
+
+PETPOOJA_HMAC = PetPoojaHmac()
 
 
 def order_status(request: WebhookRequest, account: Account) -> list[Event]:
