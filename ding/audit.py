@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.http import HttpRequest
 
@@ -104,7 +105,8 @@ def record(
     request = _request.get()
     if user is None and request is not None:
         found = getattr(request, "user", None)
-        user = found if found is not None and found.pk and found.is_authenticated else None
+        # An API key's client is no account.
+        user = found if isinstance(found, AbstractBaseUser) and found.pk else None
     return AuditEvent.objects.create(
         actor=_who(request, user)[:150],
         user_id=user.pk if user is not None else None,

@@ -13,6 +13,7 @@ from pathlib import Path
 import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from kombu import Queue
 
@@ -192,6 +193,9 @@ UNFOLD = {
     "SITE_TITLE": "ding",
     "SITE_HEADER": "ding",
     "SITE_SYMBOL": "room_service",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("ding/icon.svg")}
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "ACCOUNT": {

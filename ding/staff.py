@@ -93,17 +93,20 @@ class StaffAdmin(Scoped, ModelAdmin):
     warn_unsaved_form = True
     compressed_fields = True
     object_history_template = "admin/ding/history.html"
+    # A service that is called from elsewhere too writes the trail itself.
+    recorded_by_service: ClassVar[bool] = False
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> Any:
         """Django's own message says which fields; the audit trail says from what to what."""
-        request.audited = form_differences(form)  # type: ignore[attr-defined]
+        request.audited = {} if self.recorded_by_service else form_differences(form)  # type: ignore[attr-defined]
         return super().construct_change_message(request, form, formsets, add)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Somebody made it."""
-        audit.record("added", obj, changes=getattr(request, "audited", {}))
+        if not self.recorded_by_service:
+            audit.record("added", obj, changes=getattr(request, "audited", {}))
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:

@@ -40,6 +40,10 @@ class StaffForm(UserChangeForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "groups" in self.fields:
+            self.fields["groups"].widget = UnfoldAdminSelect2MultipleWidget(
+                choices=self.fields["groups"].choices
+            )
         if self.instance.pk:
             self.fields["restaurants"].initial = self.instance.restaurants.all()
 
@@ -71,6 +75,7 @@ class UserAdmin(DjangoUserAdmin, StaffAdmin):  # type: ignore[misc]
         ("When", {"fields": ("last_login", "date_joined")}),
     )
     readonly_fields = ("last_login", "date_joined")
+    filter_horizontal = ("user_permissions",)
     actions = ("take_second_factor_away",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:

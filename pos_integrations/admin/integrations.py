@@ -83,6 +83,7 @@ class IntegrationForm(ConfigForm):
 class IntegrationAdmin(UnsignedSwitch, Guarded, StaffAdmin):
     """One page has all that a connection needs."""
 
+    recorded_by_service = True
     form = IntegrationForm
     list_display = (
         "restaurant",

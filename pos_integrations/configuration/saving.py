@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 
+from ding import audit
 from ding.db import transactional
 from ding.errors import Conflict, DomainError
 from menus.models import Restaurant
@@ -58,7 +59,8 @@ def save_integration(
     """Create or update a restaurant's integration; True when created. What is None stays as it is.
 
     In `restaurant_config` a value of None takes the override away. A new `webhook_secret` joins the old ones,
-    which end after the overlap. `dry_run`: only look for what is wrong; nothing is saved.
+    which end after the overlap. `dry_run`: only look for what is wrong; nothing is saved. What differs goes into
+    the audit trail, secrets without their values.
 
     Raises:
         InvalidConfiguration: names each field and its rule (an unknown provider too); nothing was saved.
@@ -109,6 +111,7 @@ def save_integration(
     if problem := _sends_secrets_elsewhere(adapter, integration, endpoint, given, api_key):
         raise InvalidConfiguration("The address changes its host.", fields={"endpoint": [problem]})
 
+    before = {} if created else _audited(adapter, integration)
     integration.restaurant_specific_config = changed_config(
         adapter, integration.restaurant_specific_config, given
     )
@@ -129,9 +132,26 @@ def save_integration(
     except IntegrityError as error:
         message = "Somebody else saved this integration at the same moment. Look at it and try again."
         raise Conflict(message) from error
+    secret_names = {"api_key", *(field.name for field in fields_of(adapter) if field.secret)}
+    changes = audit.differences(before, _audited(adapter, integration), secret=secret_names)
+    if created or changes:
+        audit.record("connected" if created else "changed", integration, changes=changes)
     if webhook_secret is not None:
         add_webhook_secret(integration, webhook_secret)
+        audit.record("brought a webhook secret", integration)
     return integration, created
+
+
+def _audited(adapter: PosAdapter, integration: RestaurantPosIntegration) -> dict[str, Any]:
+    """What may differ, as it can be compared: a secret as it is stored."""
+    values = {
+        "pos_restaurant_id": integration.pos_restaurant_id,
+        "endpoint": integration.endpoint,
+        "active": integration.active,
+        "api_key": integration.api_key,
+        **(integration.restaurant_specific_config or {}),
+    }
+    return {name: value.stored if isinstance(value, Secret) else value for name, value in values.items()}
 
 
 def _sends_secrets_elsewhere(

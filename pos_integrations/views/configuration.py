@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ding import audit
 from ding.errors import NotFound
 from menus.models import Restaurant
 from pos_integrations import configuration, health
@@ -107,6 +108,7 @@ class RotateSecretView(APIView):
         given.is_valid(raise_exception=True)
         overlap = dt.timedelta(hours=given.validated_data["overlap_hours"])
         new = configuration.rotate_secret(integration, overlap=overlap)
+        audit.record("rotated the webhook secret", integration)
         response = Response(NewSecretOutput(new).data, 201)
         response["Cache-Control"] = "no-store"
         return response
