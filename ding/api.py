@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -146,6 +146,9 @@ class StrictJsonParser(BaseParser):
             raise exceptions.ParseError(error.message) from error
 
 
+_NO_CURSOR = Cursor(offset=0, reverse=False, position="none")
+
+
 class NewestFirst(CursorPagination):
     """Pages that stay right while rows are added; `next` and `previous` are whole addresses."""
 
@@ -153,11 +156,25 @@ class NewestFirst(CursorPagination):
     page_size_query_param = "limit"
     max_page_size = 200
 
+    def get_page_size(self, request: Request) -> int | None:
+        """What `limit` says; a page is never larger than `max_page_size`."""
+        limit = request.query_params.get(self.page_size_query_param)
+        if limit is None:
+            return self.page_size
+        if not re.fullmatch(r"[0-9]{1,9}", limit) or not int(limit):
+            message = f"Write a number from 1 to {self.max_page_size}, or leave it out."
+            raise exceptions.ValidationError({"limit": [exceptions.ErrorDetail(message, "limit")]})
+        return min(int(limit), self.max_page_size)
+
     def decode_cursor(self, request: Request) -> Any:
         """Where a page begins: an id, whatever somebody wrote into the address."""
-        cursor = super().decode_cursor(request)
+        try:
+            cursor = super().decode_cursor(request)
+        except exceptions.NotFound:
+            cursor = _NO_CURSOR
         if cursor and cursor.position is not None and not re.fullmatch(r"[0-9]{1,18}", str(cursor.position)):
-            raise exceptions.NotFound(self.invalid_cursor_message)
+            message = "Take `next` or `previous` of an answer as they are, or leave the cursor out."
+            raise exceptions.ValidationError({"cursor": [exceptions.ErrorDetail(message, "cursor")]})
         return cursor
 
 

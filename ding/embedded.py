@@ -58,6 +58,8 @@ class Embedded:
     def __exit__(self, *exc_info: object) -> None:
         """Stop taking requests, then stop working; what is unfinished is in the database."""
         self._closing = True
+        # Requests that are being answered first: their threads need the sockets.
+        self._web.task_dispatcher.shutdown(timeout=5)
         self._web.close()
         self._beat.stop()
         self._worker.stop(in_sighandler=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from ding.inputs import Input, Query
 from pos_integrations import strict_json
 from pos_integrations.errors import MalformedPayload
 from pos_integrations.fields import Secret, map_secrets
@@ -18,7 +19,7 @@ _PERSONAL = re.compile(
 )
 
 
-class IntegrationInput(serializers.Serializer):
+class IntegrationInput(Input):
     """Create or update an integration; what is left out stays as it is."""
 
     provider_name = serializers.CharField(max_length=50)
@@ -56,7 +57,7 @@ class IntegrationOutput(serializers.Serializer):
     webhook_modes = serializers.DictField(child=serializers.CharField())
 
 
-class RiderInput(serializers.Serializer):
+class RiderInput(Input):
     """Who brings the order, and how far he is."""
 
     status = serializers.ChoiceField([status.value for status in RiderStatus])
@@ -86,7 +87,7 @@ class TestOutput(serializers.Serializer):
     findings = FindingOutput(many=True)
 
 
-class RotateInput(serializers.Serializer):
+class RotateInput(Input):
     """How long the old secrets stay valid beside the new one."""
 
     overlap_hours = serializers.IntegerField(min_value=0, max_value=24 * 14, default=24)
@@ -97,6 +98,13 @@ class NewSecretOutput(serializers.Serializer):
 
     secret = serializers.CharField()
     old_valid_until = serializers.DateTimeField(allow_null=True)
+
+
+class SyncOptions(Input):
+    """How to sync; a misspelt `dry_run` must not become a real one."""
+
+    dry_run = serializers.BooleanField(default=False, help_text="Say what would change, change nothing.")
+    force = serializers.BooleanField(default=False, help_text="Apply a menu that was held.")
 
 
 class SyncOutput(serializers.Serializer):
@@ -118,7 +126,7 @@ class SyncHistoryOutput(serializers.ModelSerializer):
         exclude = ("restaurant",)
 
 
-class LogFilter(serializers.Serializer):
+class LogFilter(Query):
     """What of the ledger to show."""
 
     type = serializers.CharField(max_length=40, required=False)

@@ -17,8 +17,31 @@ def test_a_made_up_cursor_is_refused(client, position):
     cursor = base64.b64encode(f"p={quote(position)}".encode()).decode()
     for address in ("/api/orders", "/api/webhooks/logs"):
         answer = client.get(address, {"cursor": cursor}, headers={"Authorization": f"Bearer {key}"})
-        assert answer.status_code == 404
-        assert answer.json()["error"]["message"]
+        assert answer.status_code == 400
+        assert set(answer.json()["error"]["fields"]) == {"cursor"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("limit", ["", "0", "-1", "many", "1.5", "²", "9" * 40])
+def test_a_made_up_limit_is_refused(client, limit):
+    key = create_api_key(client="shop", scopes=SCOPES, all_restaurants=True)
+    for address in ("/api/orders", "/api/webhooks/logs"):
+        answer = client.get(address, {"limit": limit}, headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code == 400
+        assert answer.json()["error"]["fields"]["limit"][0]["rule"] == "limit"
+
+
+@pytest.mark.django_db
+def test_a_misspelt_parameter_is_named_with_the_right_one(client):
+    key = create_api_key(client="shop", scopes=SCOPES, all_restaurants=True)
+    for address in ("/api/orders", "/api/webhooks/logs"):
+        answer = client.get(address, {"restuarant": "1"}, headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code == 400
+        (error,) = answer.json()["error"]["fields"]["restuarant"]
+        assert error == {
+            "rule": "unknown_field",
+            "message": "There is no such field. Did you mean restaurant?",
+        }
 
 
 @pytest.mark.parametrize("path", ["/api/docs/", "/api/schema/"])

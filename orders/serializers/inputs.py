@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from ding.inputs import Input, Query
 from menus.snapshot import OrderType
 from orders.order_request import AddOnRequest, LineRequest, OrderRequest
 from orders.serializers.fields import (
@@ -30,14 +31,14 @@ from orders.snapshot import Customer
 from orders.status import OrderStatus
 
 
-class AddOnInput(serializers.Serializer):
+class AddOnInput(Input):
     """An add-on of a line; `quantity` is per unit of the line."""
 
     addon_item_id = id_field()
     quantity = count_field(default=1)
 
 
-class LineInput(serializers.Serializer):
+class LineInput(Input):
     """One line; the ids are those of the menu endpoint."""
 
     item_id = id_field()
@@ -47,7 +48,7 @@ class LineInput(serializers.Serializer):
     addons = AddOnInput(many=True, max_length=MOST_ADDONS, default=list)  # type: ignore[call-arg]
 
 
-class CustomerInput(serializers.Serializer):
+class CustomerInput(Input):
     """Whom the food is for."""
 
     name = Text(max_length=200)
@@ -58,7 +59,7 @@ class CustomerInput(serializers.Serializer):
     longitude = Degrees(limit=180, allow_null=True, default=None)
 
 
-class OrderInput(serializers.Serializer):
+class OrderInput(Input):
     """An order to be placed or priced. Prices are computed here, never taken from a client."""
 
     restaurant_id = id_field()
@@ -117,13 +118,13 @@ class OrderInput(serializers.Serializer):
         return OrderRequest(**data, order_type=order_type, customer=Customer(**customer), lines=lines)
 
 
-class CancelInput(serializers.Serializer):
+class CancelInput(Input):
     """Why an order is cancelled; guest and kitchen may read it."""
 
     reason = Text(max_length=500)
 
 
-class OrderFilter(serializers.Serializer):
+class OrderFilter(Query):
     """Which orders to list. `since` is in, `until` is out; both are of the time of placing."""
 
     restaurant = id_field(required=False)

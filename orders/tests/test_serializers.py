@@ -143,7 +143,6 @@ def test_the_shortest_body_is_enough() -> None:
         ("expected_total", 451.1),
         ("expected_total", 0),
         ("restaurant_id", 2**63 - 1),
-        ("unknown", {"price": 1}),
     ],
 )
 def test_what_is_taken(path: str, value: Any) -> None:
@@ -364,3 +363,39 @@ def test_nothing_at_all_makes_the_serializers_fail(body: Any) -> None:
     assert not OrderInput(data=body).is_valid()
     CancelInput(data={"reason": body}).is_valid()
     OrderFilter(data={"restaurant": body, "status": body, "since": body, "phone": body}).is_valid()
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("paymenttype", "payment_type"),
+        ("customer.adress", "address"),
+        ("items.0.quantitiy", "quantity"),
+        ("items.0.addons.0.addon_id", "addon_item_id"),
+    ],
+)
+def test_a_misspelt_field_is_refused_and_named_with_the_right_one(path: str, meant: str) -> None:
+    wanted = OrderInput(data=changed(path, 2))
+
+    assert not wanted.is_valid()
+    detail: Any = wanted.errors
+    for step in path.split("."):
+        detail = detail[int(step) if step.isdigit() else step]
+    assert [(error.code, str(error)) for error in detail] == [
+        ("unknown_field", f"There is no such field. Did you mean {meant}?")
+    ]
+
+
+def test_unknown_fields_are_told_together_with_the_other_errors() -> None:
+    wanted = OrderInput(data=changed("items.0.quantity", "many") | {"price": 1, "order_type": "FAX"})
+
+    assert not wanted.is_valid()
+    assert set(wanted.errors) == {"items", "price", "order_type"}
+    assert "Known are: restaurant_id" in wanted.errors["price"][0]
+
+
+def test_a_flood_of_unknown_fields_makes_no_flood_of_errors() -> None:
+    wanted = OrderInput(data={f"{'x' * 1000}{n}": n for n in range(5000)})
+
+    assert not wanted.is_valid()
+    assert len(str(wanted.errors)) < 10_000

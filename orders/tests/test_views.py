@@ -209,11 +209,19 @@ def test_a_coupon_that_does_not_fit_is_refused_with_422(place: SimpleNamespace, 
     assert not Order.objects.exists()
 
 
-def test_prices_from_a_client_are_ignored(place: SimpleNamespace, call: Call) -> None:
+def test_prices_from_a_client_are_refused(place: SimpleNamespace, call: Call) -> None:
     body = make_body(place, total="1.00")
     body["items"][0] |= {"price": "1.00", "unit_price": "1.00", "unit_discount": "139.00"}
 
-    assert call("POST", "/api/orders", body).json()["totals"]["total"] == "451.10"
+    answer = call("POST", "/api/orders", body)
+    assert answer.status_code == 400
+    assert set(answer.json()["error"]["fields"]) == {
+        "total",
+        "items[0].price",
+        "items[0].unit_price",
+        "items[0].unit_discount",
+    }
+    assert not Order.objects.exists()
 
 
 def test_the_same_key_and_body_are_answered_to_the_letter(place: SimpleNamespace, call: Call) -> None:

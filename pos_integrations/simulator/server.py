@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import socketserver
@@ -34,7 +35,7 @@ class HttpServer(ThreadingHTTPServer):
         self._changed = threading.Condition()
         super().__init__(address, _Handler)
         self._thread = threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 0.01}, name="simulated-pos", daemon=True
+            target=self.serve_forever, kwargs={"poll_interval": 1}, name="simulated-pos", daemon=True
         )
 
     def server_bind(self) -> None:
@@ -49,6 +50,9 @@ class HttpServer(ThreadingHTTPServer):
     def stop(self) -> None:
         """Take no more connections, cut those that are open, and wait for their threads."""
         self.stopping.set()
+        # Wakes the thread that waits for connections, so that it need not look up often.
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
         self.shutdown()
         self._thread.join()
         self.server_close()

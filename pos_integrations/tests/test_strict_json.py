@@ -117,3 +117,10 @@ _values = st.recursive(
 def test_every_plain_value_comes_back(value, ascii_only):
     raw = json.dumps(value, ensure_ascii=ascii_only).encode()
     assert strict_json.parse(raw) == value
+
+
+def test_a_key_that_is_there_twice_is_found_in_one_pass_over_many():
+    # Each comparison with each would take minutes, for a stranger's body.
+    names = ",".join(f'"{n}":1' for n in range(300_000))
+    with pytest.raises(MalformedPayload, match="'299999' is there twice"):
+        strict_json.parse(f'{{{names},"299999":1}}'.encode())

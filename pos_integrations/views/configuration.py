@@ -104,7 +104,7 @@ class RotateSecretView(APIView):
     def post(self, request: Request, restaurant_id: int, provider_name: str) -> Response:
         """The secret is in this answer and never shown again; the old ones end after the overlap."""
         integration = visible_integration(self, request, restaurant_id, provider_name)
-        given = RotateInput(data=request.data or {})
+        given = RotateInput(data=request.data)
         given.is_valid(raise_exception=True)
         overlap = dt.timedelta(hours=given.validated_data["overlap_hours"])
         new = configuration.rotate_secret(integration, overlap=overlap)

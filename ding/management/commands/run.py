@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,17 @@ from ding import demo
 from pos_integrations.simulator import SimulatedPos
 
 HOST = "127.0.0.1"
+
+
+def _on_stop(do: Callable[[int, Any], None]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, do)
+
+
+def _stop_in_order(number: int, frame: Any) -> None:
+    # What is unfinished is in the database: whoever asks twice need not wait for it.
+    _on_stop(lambda number, frame: os._exit(130))
+    raise KeyboardInterrupt
 
 
 class Command(BaseCommand):
@@ -34,8 +47,7 @@ class Command(BaseCommand):
         from ding.embedded import Embedded
 
         # Also where a shell started us in the background and SIGINT is ignored.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.default_int_handler)
+        _on_stop(_stop_in_order)
         try:
             self._run(Embedded, options)
         except KeyboardInterrupt:
