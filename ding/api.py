@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -146,9 +146,6 @@ class StrictJsonParser(BaseParser):
             raise exceptions.ParseError(error.message) from error
 
 
-_NO_CURSOR = Cursor(offset=0, reverse=False, position="none")
-
-
 class NewestFirst(CursorPagination):
     """Pages that stay right while rows are added; `next` and `previous` are whole addresses."""
 
@@ -170,9 +167,11 @@ class NewestFirst(CursorPagination):
         """Where a page begins: an id, whatever somebody wrote into the address."""
         try:
             cursor = super().decode_cursor(request)
+            position = cursor.position if cursor else None
+            good = position is None or bool(re.fullmatch(r"[0-9]{1,18}", str(position)))
         except exceptions.NotFound:
-            cursor = _NO_CURSOR
-        if cursor and cursor.position is not None and not re.fullmatch(r"[0-9]{1,18}", str(cursor.position)):
+            cursor, good = None, False
+        if not good:
             message = "Take `next` or `previous` of an answer as they are, or leave the cursor out."
             raise exceptions.ValidationError({"cursor": [exceptions.ErrorDetail(message, "cursor")]})
         return cursor
