@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, models, transaction
 from django.db.models import Func
+from django.utils import timezone
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -92,6 +93,16 @@ class UtcNow(Func):
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         """SQLite's own word for it is always UTC."""
         return self.as_sql(compiler, connection, template="CURRENT_TIMESTAMP", **context)
+
+
+def database_now() -> dt.datetime:
+    """The database's clock: the one that all processes share. SQLite has none but the machine's."""
+    if connection.vendor == "sqlite":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT UTC_TIMESTAMP(6)")
+        now: dt.datetime = cursor.fetchone()[0]
+    return now.replace(tzinfo=dt.UTC)
 
 
 class RandomId(Func):

@@ -6,9 +6,10 @@ from django.db import models
 
 from ding.audit import AuditEvent
 from ding.db import ExactCharField, UtcNow
+from ding.incidents.models import Incident, IncidentAlert, Pulse
 from menus.models import Restaurant
 
-__all__ = ["ApiKey", "AuditEvent"]
+__all__ = ["ApiKey", "AuditEvent", "Incident", "IncidentAlert", "Pulse"]
 
 
 class ApiKey(models.Model):

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hmac
 
 from django.conf import settings
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
+from ding.incidents import pulses
+from ding.incidents.kinds import KINDS
+from ding.incidents.models import Incident
 from notifications.models import Notification
 from pos_integrations import health
 from pos_integrations.models import RestaurantPosIntegration
@@ -30,7 +34,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The queues, for Prometheus; behind METRICS_TOKEN, and closed without one."""
+    """Queues, incidents and the scheduler, for Prometheus; behind METRICS_TOKEN, and closed without one."""
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     token = settings.METRICS_TOKEN
     if not token or not hmac.compare_digest(given.encode(), token.encode()):
@@ -50,4 +54,12 @@ def metrics(request: HttpRequest) -> HttpResponse:
         "ding_unsigned_integrations", "Integrations that take webhooks without proof.", registry=registry
     )
     unsigned.set(RestaurantPosIntegration.objects.exclude(unsigned_since=None).count())
+    is_open = Gauge("ding_incidents_open", "Open incidents.", ["kind"], registry=registry)
+    counts = dict(Incident.objects.open().values_list("kind").annotate(Count("pk")).order_by())
+    for kind in KINDS:
+        is_open.labels(kind).set(counts.get(kind, 0))
+    silence = Gauge(
+        "ding_scheduler_silent_seconds", "Since the scheduler's last sign of life.", registry=registry
+    )
+    silence.set(pulses.silent_seconds())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -315,6 +315,8 @@ def _every(task: str, seconds: float) -> dict[str, object]:
 
 
 CELERY_BEAT_SCHEDULE = {
+    "watch": _every("ding.tasks.watch", 15),
+    "send alerts": _every("ding.tasks.send_alerts", 20),
     "sweep pushes": _every("pos_integrations.tasks.sweep_pushes", 5),
     "drain webhooks": _every("pos_integrations.tasks.drain_webhooks", 5),
     "sweep menu syncs": _every("pos_integrations.tasks.sweep_menu_syncs", 15),
@@ -344,8 +346,6 @@ if _email["EMAIL_FILE_PATH"]:
 vars().update(_email)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="orders@localhost")
 EMAIL_TIMEOUT = 15
-# Where alerts to staff go; empty: to the e-mail address of the restaurant concerned.
-ALERT_EMAIL = env.str("ALERT_EMAIL", default="")
 # console, msg91, twilio, or none
 SMS_CHANNEL = env.str("SMS_CHANNEL", default="console")
 MSG91_AUTH_KEY = env.str("MSG91_AUTH_KEY", default="")
@@ -353,6 +353,14 @@ MSG91_TEMPLATE_ID = env.str("MSG91_TEMPLATE_ID", default="")
 TWILIO_ACCOUNT_SID = env.str("TWILIO_ACCOUNT_SID", default="")
 TWILIO_AUTH_TOKEN = env.str("TWILIO_AUTH_TOKEN", default="")
 TWILIO_FROM_NUMBER = env.str("TWILIO_FROM_NUMBER", default="")
+
+# --- Telling staff ---
+# E-mail addresses that hear of every incident, comma-separated.
+ALERT_EMAIL = [address.strip() for address in env.list("ALERT_EMAIL", default=[])]
+# Other ways to staff in apprise's spelling (slack://…, tgram://…, msteams://…), separated by blanks or lines.
+ALERT_URLS = env.str("ALERT_URLS", default="").split()
+# Minutes after which an incident that nobody acknowledges is told again; the last step goes on and on.
+ALERT_LADDER_MINUTES = [int(minutes) for minutes in env.list("ALERT_LADDER_MINUTES", default=[0, 5, 15, 60])]
 
 # --- REST ---
 REST_FRAMEWORK = {

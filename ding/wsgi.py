@@ -7,3 +7,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ding.settings")
 
 application = get_wsgi_application()
+
+# Only now are the models there.
+from ding.incidents import watchdog  # noqa: E402
+
+watchdog.start("web")

@@ -28,10 +28,9 @@ class Status(models.TextChoices):
 
 
 class Event(models.TextChoices):
-    """What a guest is told about, and one thing that staff is; other statuses are told to nobody."""
+    """What a guest is told about; other statuses are told to nobody."""
 
     UNCONFIRMED = "unconfirmed", "Not confirmed yet"
-    KITCHEN_SILENT = "kitchen_silent", "Alert to staff: kitchen silent"
     CONFIRMED = OrderStatus.CONFIRMED.value, "Confirmed"
     READY = OrderStatus.READY.value, "Ready"
     DISPATCHED = OrderStatus.DISPATCHED.value, "Dispatched"

@@ -38,7 +38,6 @@ STOPPED = "the worker stopped while sending: it may have arrived, so it is not s
 
 # What a guest is told in place of the status's name; at most 30 characters, for SMS templates take no more.
 _STATUS_WORDS = {
-    Event.KITCHEN_SILENT: "kitchen silent",
     Event.UNCONFIRMED: "not confirmed yet",
     Event.CONFIRMED: "confirmed",
     Event.READY: "ready",
@@ -60,9 +59,8 @@ def owe_messages(changes: Sequence[OrderStatusHistory]) -> int:
 
 
 def owe_unconfirmed(orders: Sequence[Order]) -> int:
-    """Owe the guests of these orders, and the staff, the news that the kitchen has not confirmed them; as above."""
-    events = (Event.UNCONFIRMED, Event.KITCHEN_SILENT)
-    return _owe([(order, event, "") for order in orders for event in events])
+    """Owe the guests of these orders the news that the kitchen has not confirmed them yet; as above."""
+    return _owe([(order, Event.UNCONFIRMED, "") for order in orders])
 
 
 def _owe(occasions: Sequence[tuple[Order, Event, str]]) -> int:
@@ -74,12 +72,6 @@ def _owe(occasions: Sequence[tuple[Order, Event, str]]) -> int:
     for order, event, reason in occasions:
         restaurant = restaurants[order.restaurant_id]
         facts = wording.facts_of(order, event, reason, restaurant, now)
-        if event == Event.KITCHEN_SILENT:
-            if address := settings.ALERT_EMAIL or restaurant.email:
-                row = Notification(order=order, type=Channel.EMAIL, event=event, email=address)
-                row.subject, row.message = wording.email_subject(facts), wording.email_text(facts)
-                rows.append(row)
-            continue
         for channel in _channels_for(order):
             row = Notification(order=order, type=channel, event=event, next_attempt_at=now)
             if channel == Channel.SMS:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
-import pytest
+import datetime as dt
 
+import pytest
+from django.utils import timezone
+
+from ding.incidents.models import Incident, Pulse
 from pos_integrations import health
 
 
@@ -38,3 +42,20 @@ def test_metrics_tell_how_much_is_waiting(client, db, settings):
     for queue in ("order pushes", "webhooks", "notifications"):
         assert f'ding_queue_due{{queue="{queue}"}} 0.0' in lines
         assert f'ding_queue_oldest_due_seconds{{queue="{queue}"}} 0.0' in lines
+
+
+def test_metrics_tell_of_incidents_and_of_the_scheduler(client, db, settings):
+    settings.METRICS_TOKEN = "watch-me-closely"
+    for closed_at in (None, None, timezone.now()):
+        Incident.objects.create(kind="kitchen-silent", what="…", closed_at=closed_at)
+
+    def lines():
+        answer = client.get("/metrics", headers={"Authorization": "Bearer watch-me-closely"})
+        return answer.content.decode().splitlines()
+
+    assert 'ding_incidents_open{kind="kitchen-silent"} 2.0' in lines()
+    assert 'ding_incidents_open{kind="sync-held"} 0.0' in lines()
+    assert "ding_scheduler_silent_seconds -1.0" in lines(), "it has never ticked"
+    Pulse.objects.create(name="scheduler", at=timezone.now() - dt.timedelta(seconds=90))
+    (silence,) = [line for line in lines() if line.startswith("ding_scheduler_silent_seconds")]
+    assert 90 <= float(silence.split()[1]) < 120

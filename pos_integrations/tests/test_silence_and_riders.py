@@ -49,17 +49,6 @@ def test_a_kitchen_that_says_nothing_is_noted_once_and_the_guest_told_once(at):
     assert Order.objects.get(pk=push.order_id).status == "pending"
 
 
-def test_staff_gets_one_alert(at, settings):
-    settings.ALERT_EMAIL = "duty@example.com"
-    push = sent(at)
-    make_due(push)
-    outbound.note_silence()
-    alert = Notification.objects.get(event="kitchen_silent")
-    assert (alert.email, alert.type, alert.status) == ("duty@example.com", "email", "pending")
-    assert push.order.reference in alert.subject
-    assert "What to do: call the restaurant" in alert.message
-
-
 def test_the_orders_answer_shows_the_silence(at, client):
     push = sent(at)
     make_due(push)
