@@ -14,7 +14,7 @@ from ding.errors import Conflict
 from menus.snapshot import OrderType
 from orders.models import ChangeSource, Order, OrderStatusHistory
 from orders.signals import order_status_changed, orders_unconfirmed
-from orders.status import OrderStatus, can_move
+from orders.status import FINAL, OrderStatus, can_move
 
 
 class Verdict(StrEnum):
@@ -160,7 +160,7 @@ def reopen_order(order_id: int, *, changed_by: str, reason: str) -> None:
     order.status = OrderStatus.PENDING
     order.updated_at = now
     order.cancelled_at, order.cancellation_reason = None, ""
-    _save([change])
+    _save({order.pk: order}, [change])
 
 
 def _apply(order: Order, report: StatusReport, now: dt.datetime) -> tuple[Verdict, OrderStatusHistory | None]:
@@ -203,12 +203,24 @@ def _apply(order: Order, report: StatusReport, now: dt.datetime) -> tuple[Verdic
         order.cancellation_reason = report.reason[:500]
     if report.source == ChangeSource.POS:
         _note_pos_facts(order, report)
-    minutes = report.prep_minutes
-    if order.order_type == OrderType.DELIVERY and report.delivery_minutes is not None:
-        minutes = report.delivery_minutes
-    if minutes:
-        order.estimated_delivery_time = happened_at + dt.timedelta(minutes=minutes)
+    order.estimated_delivery_time = order.estimated_delivery_time or _promised(order, report, happened_at)
     return Verdict.APPLIED, change
+
+
+def _promised(order: Order, report: StatusReport, happened_at: dt.datetime) -> dt.datetime | None:
+    """When the guest may expect the food, by the first report that says so.
+
+    A POS repeats its minutes with every later status: counted anew each time, the food would never come nearer.
+    What is ready needs no more preparation.
+    """
+    minutes = report.prep_minutes if order.status in (OrderStatus.CONFIRMED, OrderStatus.PREPARING) else None
+    on_its_way = order.order_type == OrderType.DELIVERY and order.status not in FINAL
+    if on_its_way and report.delivery_minutes is not None:
+        minutes = report.delivery_minutes
+    if not minutes:
+        return None
+    soonest = happened_at + dt.timedelta(minutes=minutes)
+    return max(soonest, order.scheduled_for) if order.scheduled_for else soonest
 
 
 def _note_pos_facts(order: Order, report: StatusReport) -> bool:

@@ -290,6 +290,44 @@ def test_the_promise_is_the_delivery_time_for_deliveries_only(
     assert order.estimated_delivery_time == EARLIER + dt.timedelta(minutes=minutes)
 
 
+def test_minutes_that_are_told_again_with_every_status_are_promised_once(restaurant: Restaurant) -> None:
+    order = make_order(restaurant, order_type="DELIVERY")
+    for n, status in enumerate([S.CONFIRMED, S.READY, S.DISPATCHED, S.DELIVERED]):
+        happened_at = EARLIER + dt.timedelta(minutes=10 * n)
+        report_statuses([report(order, status, happened_at=happened_at, prep_minutes=20)])
+        order.refresh_from_db()
+        assert order.estimated_delivery_time == EARLIER + dt.timedelta(minutes=20)
+
+
+@pytest.mark.parametrize(
+    ("order_type", "status", "promised"),
+    [
+        ("PICKUP", S.READY, None),
+        ("PICKUP", S.DELIVERED, None),
+        ("DELIVERY", S.READY, 45),
+        ("DELIVERY", S.DISPATCHED, 45),
+        ("DELIVERY", S.DELIVERED, None),
+        ("DELIVERY", S.REJECTED, None),
+    ],
+)
+def test_what_is_ready_needs_no_more_preparation(
+    restaurant: Restaurant, order_type: str, status: OrderStatus, promised: int | None
+) -> None:
+    order = make_order(restaurant, order_type=order_type)
+    report_statuses([report(order, status, prep_minutes=20, delivery_minutes=45)])
+    order.refresh_from_db()
+    expected = EARLIER + dt.timedelta(minutes=promised) if promised else None
+    assert order.estimated_delivery_time == expected
+
+
+def test_an_order_for_later_is_not_promised_sooner(restaurant: Restaurant) -> None:
+    tomorrow = EARLIER + dt.timedelta(days=1)
+    order = make_order(restaurant, scheduled_for=tomorrow)
+    report_statuses([report(order, S.CONFIRMED, prep_minutes=20)])
+    order.refresh_from_db()
+    assert order.estimated_delivery_time == tomorrow
+
+
 def test_long_reasons_are_cut_to_what_the_column_holds(restaurant: Restaurant) -> None:
     order = make_order(restaurant)
 
