@@ -7,10 +7,13 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path
 
 from ding.read_only import ReadOnly
 from ding.staff import RestaurantFilter, StaffAdmin, TabularInline
+from menus import menu_page
 from menus.models import (
     AddOnGroup,
     AddOnItem,
@@ -76,6 +79,36 @@ class MenuAdmin(ReadOnly, StaffAdmin):
     list_select_related = ("restaurant",)
     search_fields = ("restaurant__name",)
     ordering = ("restaurant__name",)
+
+    def get_urls(self) -> list[Any]:
+        """The switches of its page."""
+        switch = path(
+            "<int:restaurant_id>/switch/",
+            self.admin_site.admin_view(self.switch_view),
+            name="menus_menu_switch",
+        )
+        return [switch, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The menu itself, not its row; nothing is saved here."""
+        if request.method == "POST":
+            raise PermissionDenied
+        return menu_page.show(request, self, self._restaurant(request, object_id))
+
+    def switch_view(self, request: HttpRequest, restaurant_id: int) -> HttpResponse:
+        """Things switched off or on."""
+        return menu_page.switch(request, self._restaurant(request, restaurant_id))
+
+    def _restaurant(self, request: HttpRequest, pk: Any) -> Restaurant:
+        menu = self.get_object(request, str(pk))
+        if menu is None:
+            raise Http404
+        if not self.has_view_permission(request, menu):
+            raise PermissionDenied
+        restaurant: Restaurant = menu.restaurant
+        return restaurant
 
 
 class MenuRowAdmin(ReadOnly, StaffAdmin):

@@ -20,6 +20,7 @@ from ding.staff import RestaurantFilter, StaffAdmin
 from pos_integrations import configuration, health, menu_sync, tasks
 from pos_integrations.adapters.base import Level, TopicAuth
 from pos_integrations.adapters.registry import adapter_for
+from pos_integrations.admin import menu_page
 from pos_integrations.admin.config_form import ConfigForm, fieldsets, table, with_fields, words
 from pos_integrations.admin.guards import Guarded, chosen, show_once
 from pos_integrations.admin.unsigned import UnsignedSwitch
@@ -109,6 +110,10 @@ class IntegrationAdmin(UnsignedSwitch, Guarded, StaffAdmin):
     actions = ("sync_menu_now", "test_connection", "rotate_secret", "accept_unsigned", "require_proof")
 
     # --- the page ---
+
+    def get_urls(self) -> list[Any]:
+        """With the page of the menu."""
+        return [*menu_page.urls(self), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RestaurantPosIntegration]:
         """With what its name consists of."""

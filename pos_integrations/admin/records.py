@@ -20,6 +20,7 @@ from pos_integrations import inbound, strict_json, tasks
 from pos_integrations.adapters.registry import ADAPTERS
 from pos_integrations.admin.config_form import table
 from pos_integrations.admin.guards import ReadOnly, age
+from pos_integrations.admin.sync_words import changes_in_words, problem_in_words
 from pos_integrations.errors import MalformedPayload
 from pos_integrations.http import KEPT_CHARACTERS, MASK
 from pos_integrations.models import MenuSyncHistory, OrderPush, OrderPushAttempt, WebhookLog
@@ -284,13 +285,12 @@ class MenuSyncHistoryAdmin(ReadOnly, StaffAdmin):
         "restaurant",
         "status",
         "last_error",
+        "result",
         "items_synced",
-        "categories_synced",
-        "sync_type",
         "trigger",
         "took",
     )
-    list_filter = ("status", "sync_type", "started_at", RestaurantFilter)
+    list_filter = ("status", "trigger", "sync_type", "started_at", RestaurantFilter)
     list_select_related = ("restaurant",)
     search_fields = ("restaurant__name",)
     date_hierarchy = "started_at"
@@ -303,6 +303,11 @@ class MenuSyncHistoryAdmin(ReadOnly, StaffAdmin):
         "errors_shown",
     )
     readonly_fields = ("took", "changes_shown", "errors_shown")
+
+    @admin.display(description="what changed")
+    def result(self, sync: MenuSyncHistory) -> str:
+        """In words."""
+        return changes_in_words(sync.changes)
 
     @admin.display
     def took(self, sync: MenuSyncHistory) -> str:
@@ -317,7 +322,7 @@ class MenuSyncHistoryAdmin(ReadOnly, StaffAdmin):
         if not sync.errors:
             return ""
         more = f" (+{len(sync.errors) - 1})" if len(sync.errors) > 1 else ""
-        return f"{_told(sync.errors[0])[1]}{more}"[:200]
+        return f"{problem_in_words(sync.errors[0])[1]}{more}"[:200]
 
     @admin.display(description="changes")
     def changes_shown(self, sync: MenuSyncHistory) -> SafeString | str:
@@ -333,12 +338,4 @@ class MenuSyncHistoryAdmin(ReadOnly, StaffAdmin):
         """What of the menu was not taken, and why."""
         if not sync.errors:
             return "Nothing."
-        return table(("Where", "Found", "Done"), [_told(error) for error in sync.errors])
-
-
-def _told(error: Any) -> tuple[str, str, str]:
-    """One error of a sync: where, what, what was done. Rows from elsewhere may hold anything."""
-    if not isinstance(error, dict):
-        return "", str(error), ""
-    where = " ".join(str(error[name]) for name in ("kind", "external_id", "field") if error.get(name))
-    return where, str(error.get("found", "")), str(error.get("done", ""))
+        return table(("Where", "Found", "Done"), [problem_in_words(error) for error in sync.errors])
