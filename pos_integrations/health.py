@@ -38,9 +38,9 @@ class QueueState:
     oldest_due_seconds: float
 
 
-def queue_state(name: str, due: QuerySet[Any]) -> QueueState:
-    """State of a queue of due rows, by one indexed query."""
-    counted = due.aggregate(count=Count("pk"), oldest=Min("next_attempt_at"))
+def queue_state(name: str, due: QuerySet[Any], due_at: str = "next_attempt_at") -> QueueState:
+    """State of a queue of due rows, by one indexed query. `due_at`: the column that says since when."""
+    counted = due.aggregate(count=Count("pk"), oldest=Min(due_at))
     oldest = counted["oldest"]
     return QueueState(name, counted["count"], (timezone.now() - oldest).total_seconds() if oldest else 0.0)
 
