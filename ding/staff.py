@@ -13,6 +13,7 @@ from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.contrib.filters.admin import DropdownFilter
 
 from ding import audit
+from ding.paging import CappedPaginator
 
 __all__ = ["RestaurantFilter", "Scoped", "StackedInline", "StaffAdmin", "TabularInline", "restaurants_of"]
 
@@ -88,6 +89,7 @@ class StaffAdmin(Scoped, ModelAdmin):
     """The base of every admin here. Each change becomes an `AuditEvent` with its differences."""
 
     show_full_result_count = False
+    paginator = CappedPaginator
     list_filter_submit = True
     list_fullwidth = True
     warn_unsaved_form = True

@@ -34,7 +34,9 @@ class NotificationAdmin(ReadOnly, StaffAdmin):
     @admin.action(description="Send again", permissions=["send_again"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
         """Make the failed ones among the chosen due again."""
-        count = services.send_again(list(queryset.values_list("pk", flat=True)))
+        count = services.send_again(
+            list(queryset.values_list("pk", flat=True)), by=request.user.get_username()
+        )
         if count:
             nudge(tasks.send_due)
         level = messages.SUCCESS if count else messages.WARNING

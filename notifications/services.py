@@ -28,7 +28,7 @@ from notifications.channels import (
 )
 from notifications.models import Channel, Event, Notification, Status
 from notifications.sms import sms_channel
-from orders.models import Order, OrderStatusHistory
+from orders.models import Order, OrderStatusHistory, StaffAction
 
 logger = logging.getLogger(__name__)
 
@@ -115,10 +115,27 @@ def send_due(now: dt.datetime | None = None, limit: int = 100, *, stop_at: float
     return tried
 
 
-def send_again(ids: Collection[int]) -> int:
-    """Make failed messages due once more, with all their tries. Returns how many there were."""
+@transactional
+def send_again(ids: Collection[int], *, by: str = "", sent_too: bool = False) -> int:
+    """Make failed messages due once more, with all their tries. Returns how many there were.
+
+    `sent_too`: also those that went out already: somebody says that they did not arrive. `by` is written down.
+    """
     now = timezone.now()
-    return Notification.objects.filter(pk__in=ids, status=Status.FAILED).update(
+    statuses = [Status.FAILED, *([Status.SENT] if sent_too else [])]
+    rows = list(Notification.objects.select_for_update().filter(pk__in=ids, status__in=statuses))
+    if by:
+        StaffAction.objects.bulk_create(
+            StaffAction(
+                order_id=row.order_id,
+                kind=StaffAction.Kind.TOLD_AGAIN,
+                by=by[:150],
+                note=f"{row.get_type_display()}, {row.get_event_display()}; it was {row.get_status_display().lower()}",
+                created_at=now,
+            )
+            for row in rows
+        )
+    return Notification.objects.filter(pk__in=[row.pk for row in rows]).update(
         status=Status.PENDING, retry_count=0, next_attempt_at=now, leased_until=None, updated_at=now
     )
 

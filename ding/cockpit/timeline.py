@@ -34,7 +34,11 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened. `icon`: a Material symbol; `url`: its own page in the admin, as a view's name and id."""
+    """One thing that happened.
+
+    `icon`: a Material symbol. `folded`: the title under which the facts are folded away. `page`: its own page in the
+    admin, as a view's name and an id.
+    """
 
     at: dt.datetime
     icon: str
@@ -43,6 +47,7 @@ class Entry:
     text: str = ""
     who: str = ""
     facts: tuple[tuple[str, str], ...] = ()
+    folded: str = ""
     bodies: tuple[Body, ...] = ()
     page: tuple[str, int] | None = None
     message: Notification | None = None
