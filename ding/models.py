@@ -7,9 +7,10 @@ from django.db import models
 from ding.audit import AuditEvent
 from ding.db import ExactCharField, UtcNow
 from ding.incidents.models import Incident, IncidentAlert, Pulse
+from ding.privacy.models import RetentionMark
 from menus.models import Restaurant
 
-__all__ = ["ApiKey", "AuditEvent", "Incident", "IncidentAlert", "Pulse"]
+__all__ = ["ApiKey", "AuditEvent", "Incident", "IncidentAlert", "Pulse", "RetentionMark"]
 
 
 class ApiKey(models.Model):

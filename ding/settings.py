@@ -306,6 +306,7 @@ CELERY_TASK_ROUTES = {
     "pos_integrations.tasks.copy_images": {"queue": "menus"},
     "menus.tasks.*": {"queue": "menus"},
     "notifications.tasks.*": {"queue": "notifications"},
+    "ding.privacy.tasks.retain": {"queue": "default"},
 }
 
 
@@ -323,6 +324,7 @@ CELERY_BEAT_SCHEDULE = {
     "copy images": _every("pos_integrations.tasks.copy_images", 60),
     "end waits": _every("menus.tasks.end_waits", 20),
     "send notifications": _every("notifications.tasks.send_due", 5),
+    "let old records go": _every("ding.privacy.tasks.retain", 3600),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 
@@ -361,6 +363,22 @@ ALERT_EMAIL = [address.strip() for address in env.list("ALERT_EMAIL", default=[]
 ALERT_URLS = env.str("ALERT_URLS", default="").split()
 # Minutes after which an incident that nobody acknowledges is told again; the last step goes on and on.
 ALERT_LADDER_MINUTES = [int(minutes) for minutes in env.list("ALERT_LADDER_MINUTES", default=[0, 5, 15, 60])]
+
+# --- How long records stay ---
+# Days; 0: for ever. Guests' names, phones and addresses in orders; the orders themselves stay.
+RETENTION_ORDER_DAYS = env.int("RETENTION_ORDER_DAYS", default=180)
+# Whole webhooks, and with them the ids by which a repeat is known: not below 30.
+RETENTION_WEBHOOK_DAYS = env.int("RETENTION_WEBHOOK_DAYS", default=30)
+# What was said in calls to the POS; that there was a call stays.
+RETENTION_CALL_DAYS = env.int("RETENTION_CALL_DAYS", default=30)
+# Messages to guests.
+RETENTION_MESSAGE_DAYS = env.int("RETENTION_MESSAGE_DAYS", default=30)
+# Answers that are given again to the same Idempotency-Key.
+RETENTION_ANSWER_DAYS = env.int("RETENTION_ANSWER_DAYS", default=7)
+# Copies of pictures that no menu shows any more.
+RETENTION_IMAGE_DAYS = env.int("RETENTION_IMAGE_DAYS", default=30)
+# Who did what.
+RETENTION_AUDIT_DAYS = env.int("RETENTION_AUDIT_DAYS", default=730)
 
 # --- REST ---
 REST_FRAMEWORK = {
