@@ -19,6 +19,7 @@ from django.db.models.functions import Cast
 
 from ding.audit import AuditEvent
 from ding.db import transactional
+from ding.incidents.models import Incident
 from ding.privacy.guests import forget_orders
 from notifications.models import Notification
 from orders.models import IdempotencyKey, Order, OrderItem, OrderStatusHistory, StaffAction
@@ -48,6 +49,7 @@ WRITTEN: Texts = (
     (StaffAction, ("note",)),
     (AuditEvent, ("note", "changes", "object_label")),
     (LogEntry, ("change_message", "object_repr")),
+    (Incident, ("what", "note")),
 )
 
 
