@@ -47,7 +47,9 @@ def rights_of(role: str) -> set[tuple[str, str]]:
         for app in _SHOWN_APPS
         for model in installed.get_app_config(app).get_models()
         if model._meta.label_lower not in _KEPT_BACK
-    }
+    } | {_right("view", "ding.incident")}
+    if role != VIEWER:
+        shown.add(_right("acknowledge", "ding.incident"))
     if role == OPERATOR:
         return shown | {_right("change", label) for label in _ACTED_UPON}
     if role == INTEGRATION_MANAGER:

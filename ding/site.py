@@ -11,6 +11,8 @@ from django.urls import path, reverse
 from unfold.sites import UnfoldAdminSite
 
 from ding import second_factor
+from ding.incidents.pages import open_for
+from ding.staff import restaurants_of
 
 
 class StaffSite(UnfoldAdminSite):
@@ -42,6 +44,15 @@ class StaffSite(UnfoldAdminSite):
         return super().login(request, extra_context)
 
 
+def _open_incidents(request: HttpRequest) -> int:
+    """How many need somebody of this member of staff's restaurants; asked once per request."""
+    if (found := getattr(request, "open_incidents", None)) is None:
+        may_look = request.user.has_perm("ding.view_incident")
+        found = open_for(restaurants_of(request.user)) if may_look else 0
+        request.open_incidents = found  # type: ignore[attr-defined]
+    return int(found)
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The sidebar: what this member of staff may see, in the order of a working day."""
 
@@ -69,6 +80,13 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         group(
             "Service",
             today,
+            link(
+                "Incidents",
+                "warning",
+                "ding.incident",
+                badge=_open_incidents(request),
+                badge_variant="danger",
+            ),
             link("Orders", "receipt_long", "orders.order"),
             link("Webhooks", "move_to_inbox", "pos_integrations.webhooklog"),
             link("Messages to guests", "sms", "notifications.notification"),

@@ -44,7 +44,7 @@ _ALL = (
         " order again, or read it to the restaurant and mark it as handled by phone.",
         "Show the refused orders",
         _PUSHES,
-        "state__exact=rejected&order__restaurant__id__exact={restaurant}",
+        "state__exact=rejected&restaurant={restaurant}",
         event=True,
     ),
     Kind(
@@ -55,7 +55,7 @@ _ALL = (
         " you send an order again.",
         "Show the orders that were not sent",
         _PUSHES,
-        "state__exact=expired&order__restaurant__id__exact={restaurant}",
+        "state__exact=expired&restaurant={restaurant}",
         event=True,
     ),
     Kind(
@@ -66,7 +66,7 @@ _ALL = (
         " not: send it again.",
         "Show the unclear orders",
         _PUSHES,
-        "state__exact=unknown&order__restaurant__id__exact={restaurant}",
+        "state__exact=unknown&restaurant={restaurant}",
     ),
     Kind(
         "cancellation-failed",
@@ -75,7 +75,7 @@ _ALL = (
         "Call the restaurant and cancel these orders by word; then mark them as handled by phone.",
         "Show these cancellations",
         _PUSHES,
-        "kind__exact=cancellation&order__restaurant__id__exact={restaurant}",
+        "kind__exact=cancellation&restaurant={restaurant}",
         event=True,
     ),
     Kind(
@@ -88,7 +88,7 @@ _ALL = (
         ' staging address: "Test connection" in the integration\'s page tells.',
         "Show the silent orders",
         _PUSHES,
-        "state__exact=sent&order__restaurant__id__exact={restaurant}",
+        "state__exact=sent&restaurant={restaurant}",
     ),
     Kind(
         "no-integration",
@@ -97,7 +97,7 @@ _ALL = (
         "Set up or switch on the restaurant's POS integration, or stop it from accepting orders.",
         "Show the restaurant's integrations",
         _INTEGRATIONS,
-        "restaurant__id__exact={restaurant}",
+        "restaurant={restaurant}",
     ),
     Kind(
         "access-refused",
@@ -117,7 +117,7 @@ _ALL = (
         " order: check that restaurant's id at the POS.",
         "Show the parked webhooks",
         _WEBHOOKS,
-        "status__exact=parked&restaurant__id__exact={restaurant}",
+        "status__exact=parked&restaurant={restaurant}",
         critical=False,
         event=True,
     ),
@@ -145,7 +145,7 @@ _ALL = (
         "Look at what would change. If the restaurant means it, approve it; if not, correct the menu at the POS.",
         "Look at the held menu",
         _SYNCS,
-        "restaurant__id__exact={restaurant}",
+        "restaurant={restaurant}",
         critical=False,
     ),
     Kind(
@@ -155,7 +155,7 @@ _ALL = (
         'Read the error, then "Test connection" in the integration\'s page.',
         "Show the failed syncs",
         _SYNCS,
-        "restaurant__id__exact={restaurant}",
+        "restaurant={restaurant}",
         critical=False,
     ),
     Kind(

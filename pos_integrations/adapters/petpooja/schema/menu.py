@@ -128,8 +128,6 @@ class Variation(Row):
 class ComboPart(Row):
     """`combo_items[]` of an item."""
 
-    kind = "combo"
-
     item_id: OptionalId = ""
     variation_item_id: OptionalId = ""
     name: Text = ""
@@ -141,8 +139,7 @@ class Item(Row):
 
     kind = "item"
     id_field = "itemid"
-    # Unread variations would sell the item at its leftover price.
-    essential = frozenset({"price", "variation"})
+    essential = frozenset({"price"})
 
     itemid: Id
     itemname: Name
