@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -154,6 +155,18 @@ def sync_menu(
             next_due = _next_scheduled(account, started)
             raise
         raise SyncFailed(f"The menu could not be synchronised. {error.message}") from error
+    except (DomainError, OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        # A bug of ours must be seen where people look: one odd menu, in its own history.
+        logger.exception("A menu sync failed in our own code.", extra={"integration": integration.pk})
+        words = f"An error in ding itself: {type(error).__name__}. The log has the rest."
+        if not dry_run:
+            own = PosError(words, code="bug")
+            _write_history(
+                integration, trigger, started, MenuSyncHistory.Status.FAILED, errors=[_problem(own)]
+            )
+        raise SyncFailed(f"The menu could not be synchronised. {words}") from error
     else:
         # The POS takes us (again).
         RestaurantPosIntegration.objects.filter(pk=integration.pk).exclude(problem="").update(problem="")

@@ -1,7 +1,8 @@
 """The inbox: `drain` works rows off in batches, one transaction each.
 
-The number of statements does not grow with the batch. A row that fails is tried alone, later, and in the
-end parked with its reason; so is one whose work takes seconds.
+The number of statements does not grow with the batch, nor does it for rows that failed in order and are tried
+again. A row that breaks something is tried alone, later, and in the end parked with its reason; alone, too, is
+one whose work takes seconds.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ logger = logging.getLogger(__name__)
 BATCH = 200
 MOST_ATTEMPTS = 5
 FIRST_RETRY = dt.timedelta(seconds=10)
+# Verdicts of attempts that went through and may go through better later.
+_FAILED_IN_ORDER = frozenset({Verdict.UNKNOWN_ORDER.value, "configuration"})
 
 
 @dataclass(slots=True)
@@ -82,19 +85,16 @@ class Work:
 
 
 def drain(limit: int = BATCH) -> Drained:
-    """Claim what is due and work it off: new rows together, rows that were tried before one by one."""
-    fresh, alone = _claim(limit)
-    drained = Drained(len(fresh) + len(alone))
-    heavy = heavy_topics()
-    alone = [row for row in fresh if row.webhook_type in heavy] + alone
-    fresh = [row for row in fresh if row.webhook_type not in heavy]
-    if fresh:
+    """Claim what is due and work it off: together what did no harm yet, the rest one by one."""
+    together, alone = _claim(limit)
+    drained = Drained(len(together) + len(alone))
+    if together:
         try:
-            drained.menus_due |= process(fresh)
+            drained.menus_due |= process(together)
         except Exception:
             # One of two places that catch everything: one row must not hold up the others.
             logger.exception("A batch of webhooks failed; its rows are tried one by one.")
-            alone = fresh + alone
+            alone = together + alone
     for row in alone:
         if row.attempts > MOST_ATTEMPTS:
             _save([_failed(Work(row), "error", f"It stopped its worker {MOST_ATTEMPTS} times.")])
@@ -109,28 +109,38 @@ def drain(limit: int = BATCH) -> Drained:
 
 @transactional
 def _claim(limit: int) -> tuple[list[WebhookLog], list[WebhookLog]]:
-    """Due rows, leased: new ones, and one that was tried before.
+    """Due rows, leased: those that may share a transaction, and those that may not.
 
-    The attempt is counted here, before the work: a row that kills its worker is found by its count. Hence
-    only one of those tried before: whoever shares a claim with a killer pays with an attempt too.
+    New ones may, and those that failed in order: a flood of unknown orders costs one batch, not a drain each.
+    The attempt is counted here and the verdict taken away, before the work: a row that kills its worker is
+    found by its count, and whoever shared its claim is without a verdict. Of those only one is claimed:
+    whoever shares a claim with a killer pays with an attempt too.
     """
     now = timezone.now()
     due = WebhookLog.objects.select_for_update(skip_locked=True).order_by("next_attempt_at", "pk")
     rows = list(due.filter(status=WebhookStatus.RECEIVED, next_attempt_at__lte=now)[:limit])
-    fresh = sorted((row for row in rows if not row.attempts), key=lambda row: row.pk)
+    fresh = [row for row in rows if not row.attempts]
     if len(fresh) < len(rows):
         # Their worker died.
         died = [row.pk for row in rows if row.attempts]
-        WebhookLog.objects.filter(pk__in=died).update(status=WebhookStatus.FAILED)
-    alone = list(due.filter(status=WebhookStatus.FAILED, next_attempt_at__lte=now)[:1])
-    claimed = fresh + alone
+        WebhookLog.objects.filter(pk__in=died).update(status=WebhookStatus.FAILED, verdict="")
+    failed = list(due.filter(status=WebhookStatus.FAILED, next_attempt_at__lte=now)[:limit])
+    heavy = heavy_topics()
+    again = [row for row in failed if row.verdict in _FAILED_IN_ORDER and row.webhook_type not in heavy]
+    chosen = {row.pk for row in again}
+    suspects = [row for row in failed if row.pk not in chosen]
+    together = sorted([row for row in fresh if row.webhook_type not in heavy] + again, key=lambda row: row.pk)
+    alone = [row for row in fresh if row.webhook_type in heavy] + suspects[:1]
+    claimed = together + alone
     if claimed:
         WebhookLog.objects.filter(pk__in=[row.pk for row in claimed]).update(
-            attempts=F("attempts") + 1, next_attempt_at=now + dt.timedelta(seconds=settings.LEASE_SECONDS)
+            attempts=F("attempts") + 1,
+            next_attempt_at=now + dt.timedelta(seconds=settings.LEASE_SECONDS),
+            verdict="",
         )
     for row in claimed:
         row.attempts += 1
-    return fresh, alone
+    return together, alone
 
 
 @transactional

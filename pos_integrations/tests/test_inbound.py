@@ -607,6 +607,57 @@ def test_two_hundred_webhooks_cost_as_many_statements_as_one(committed):
     assert one == two == many <= 18
 
 
+def retry_statements_for(client, number):
+    """How many statements it takes to look again for the orders of `number` webhooks, all unknown."""
+    for i in range(number):
+        send(client, "order-status", order_status(f"NOBODY-{number}-{i}"))
+    assert inbound.drain().rows == number
+    make_all_due()
+    with counting() as statements:
+        assert inbound.drain().rows == number
+    assert WebhookLog.objects.filter(status="failed", attempts=2).count() == number
+    WebhookLog.objects.all().delete()
+    return statements()
+
+
+def test_a_flood_of_unknown_orders_is_retried_in_as_many_statements_as_one(committed):
+    connected_place()
+    client = Client()
+    one, many = (retry_statements_for(client, number) for number in (1, 150))
+    assert one == many <= 12
+
+
+def test_a_flood_of_unknown_orders_does_not_hold_up_a_known_one(at, order, client):
+    for i in range(inbound.inbox.BATCH + 50):
+        send(client, "order-status", order_status(f"NOBODY-{i}"))
+    drain()
+    make_all_due()
+    send(client, "order-status", order_status(order))
+    inbound.drain()
+    assert history(order) == [("pending", "confirmed")]
+
+
+def test_a_failed_row_that_kills_its_worker_later_is_tried_alone_from_then_on(at, client, monkeypatch):
+    for i in range(3):
+        send(client, "order-status", order_status(f"NOBODY-{i}"))
+    drain()
+    make_all_due()
+    batches = []
+
+    def die(rows):
+        batches.append(len(rows))
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inbound.inbox, "process", die)
+        with pytest.raises(SystemExit):
+            inbound.drain()
+        make_all_due()
+        with pytest.raises(SystemExit):
+            inbound.drain()
+    assert batches == [3, 1]
+
+
 def test_taking_a_webhook_costs_a_few_statements(committed, client):
     at = connected_place()
     order = make_order(at.restaurant)

@@ -60,6 +60,27 @@ def is_free(integration):
 # --- the good way ---------------------------------------------------------------------------------------
 
 
+def test_a_bug_of_ours_is_in_the_history_and_owed_again(integration, monkeypatch, caplog):
+    def broken(*args):
+        raise ZeroDivisionError("with a secret in its message")
+
+    monkeypatch.setattr(menu_sync, "_fetch", broken)
+    with pytest.raises(SyncFailed, match=r"An error in ding itself: ZeroDivisionError\. The log has the rest\."):
+        sync(integration)
+    (row,) = MenuSyncHistory.objects.all()
+    assert (row.status, row.trigger, row.items_synced) == ("failed", "api", 0)
+    (problem,) = row.errors
+    assert problem["found"] == "An error in ding itself: ZeroDivisionError. The log has the rest."
+    assert problem["done"] == "nothing was changed"
+    assert is_free(integration)
+    assert due_in(integration) == about(15 * MINUTE)
+    assert "A menu sync failed in our own code." in caplog.text
+    with pytest.raises(SyncFailed):
+        sync(integration, dry_run=True)
+    assert MenuSyncHistory.objects.count() == 1
+    tasks.sync_menu(integration.pk)  # one odd menu does not stop the worker
+
+
 def test_a_sync_says_what_it_did_and_writes_it_down(integration):
     steps = []
     result = sync(integration, progress=steps.append)
@@ -254,7 +275,7 @@ def test_a_failure_half_way_leaves_no_half_of_a_menu(committed, pos):
             raise ZeroDivisionError
         return execute(sql, params, many, context)
 
-    with connection.execute_wrapper(fail_at_the_last_step), pytest.raises(ZeroDivisionError):
+    with connection.execute_wrapper(fail_at_the_last_step), pytest.raises(SyncFailed):
         sync(integration, force=True)
     assert rows() == before
     assert is_free(integration)
@@ -264,14 +285,22 @@ def test_a_failure_half_way_leaves_no_half_of_a_menu(committed, pos):
 # --- one at a time --------------------------------------------------------------------------------------
 
 
-def test_of_syncs_at_once_one_runs_and_the_others_are_told(committed, pos):
+def test_of_syncs_at_once_one_runs_and_the_others_are_told(committed, pos, monkeypatch):
     integration = connect(pos, make_restaurant())
-    pos.misbehave_call("mapped_restaurant_menus", "delay=0.6")
+    told, fetch = threading.Semaphore(0), menu_sync._fetch
+
+    def fetch_once_the_others_were_told(*args):
+        for _ in range(3):
+            assert told.acquire(timeout=20)
+        return fetch(*args)
+
+    monkeypatch.setattr(menu_sync, "_fetch", fetch_once_the_others_were_told)
 
     def work(number):
         try:
             return sync(integration).status
         except SyncRunning as error:
+            told.release()
             return error.code
 
     assert sorted(in_threads(4, work)) == ["success", "sync_running", "sync_running", "sync_running"]
