@@ -4,16 +4,18 @@ SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# MariaDB's driver is built from source, so it is installed only where it is asked for.
+DRIVER := $(if $(filter mysql:%,$(DATABASE_URL)),$(VENV)/mysql)
 
 .PHONY: run demo test check format migrations lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## /  make \1\t/' | expand -t 20
 
-run: $(VENV)/base .env ## start everything on this machine and watch a demo order
+run: $(VENV)/base $(DRIVER) .env ## start everything on this machine and watch a demo order
 	@$(BIN)/python manage.py run
 
-demo: $(VENV)/base .env ## place another demo order (while `make run` runs)
+demo: $(VENV)/base $(DRIVER) .env ## place another demo order (while `make run` runs)
 	@$(BIN)/python manage.py demo
 
 test: $(VENV)/dev ## all tests, on SQLite and, where they answer, on MariaDB and Redis
@@ -54,6 +56,11 @@ $(VENV)/python:
 $(VENV)/base: $(VENV)/python requirements/base.txt
 	@echo "Installing what ding needs (a minute) ..."
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/base.txt
+	@touch $@
+
+$(VENV)/mysql: $(VENV)/base requirements.txt
+	@echo "Installing MariaDB's driver ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.txt || { echo "It cannot be built without: apt-get install -y --no-install-recommends build-essential pkg-config libmariadb-dev"; exit 1; }
 	@touch $@
 
 $(VENV)/dev: $(VENV)/base requirements/dev.txt

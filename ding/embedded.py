@@ -19,6 +19,8 @@ from ding.wsgi import application
 
 WEB_THREADS = 8
 WORKER_THREADS = 8
+# A task that waits for a POS longer than this is cut off; its lease ends and a sweeper finds the row.
+STOP_SECONDS = 10
 
 
 class Embedded:
@@ -61,5 +63,10 @@ class Embedded:
         # Requests that are being answered first: their threads need the sockets.
         self._web.task_dispatcher.shutdown(timeout=5)
         self._web.close()
-        self._beat.stop()
-        self._worker.stop(in_sighandler=False)
+        # Not `stop`, which waits: for ever, where the broker does not answer.
+        self._beat.service.stop()
+        stopping = threading.Thread(
+            target=self._worker.stop, kwargs={"in_sighandler": False}, name="stopping", daemon=True
+        )
+        stopping.start()
+        stopping.join(STOP_SECONDS)

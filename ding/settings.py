@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import re
 from pathlib import Path
 
 import environ
@@ -40,6 +41,14 @@ def required(name: str) -> str:
     return value
 
 
+def number(name: str, default: int, lowest: int, highest: int) -> int:
+    """A variable that is a whole number."""
+    text: str = env.str(name, default=str(default))
+    if not re.fullmatch(r"-?[0-9]{1,9}", text.strip()) or not lowest <= int(text) <= highest:
+        raise ImproperlyConfigured(f"{name} must be a whole number from {lowest} to {highest}, not {text!r}.")
+    return int(text)
+
+
 # --- Secrets ---
 SECRET_KEY = required("SECRET_KEY")
 # id:base64 of 32 bytes, comma-separated; the first seals, all open.
@@ -54,11 +63,11 @@ ALLOWED_HOSTS = [
 ]
 CSRF_TRUSTED_ORIGINS = [origin.strip() for origin in env.list("CSRF_TRUSTED_ORIGINS", default=[])]
 # Where `manage.py run` listens.
-PORT = env.int("PORT", default=8000)
+PORT = number("PORT", 8000, 1, 65_535)
 # The address under which a POS reaches us; goes into callback addresses.
 PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
 # Where `manage.py run` lets the simulated POS listen.
-SIMULATED_POS_PORT = env.int("SIMULATED_POS_PORT", default=8001)
+SIMULATED_POS_PORT = number("SIMULATED_POS_PORT", 8001, 1, 65_535)
 # True behind a proxy that ends TLS and sets X-Forwarded-Proto itself.
 BEHIND_TLS = env.bool("BEHIND_TLS", default=False)
 if BEHIND_TLS:
@@ -227,10 +236,18 @@ LANGUAGE_CODE = "en"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'ding.sqlite3'}")}
 _database = DATABASES["default"]
+if not _database.get("ENGINE"):
+    raise ImproperlyConfigured(
+        "DATABASE_URL is no database's address. Write mysql://user:password@host:3306/name, or take it away: "
+        "then ding uses SQLite."
+    )
 _database["CONN_MAX_AGE"] = 60
 _database["CONN_HEALTH_CHECKS"] = True
 if _database["ENGINE"].endswith("sqlite3"):
-    VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"VAR_DIR ({VAR_DIR}) cannot be made: {error.strerror}.") from error
     _database["OPTIONS"] = {
         # A transaction that reads first and writes later would otherwise fail at once when two meet.
         "transaction_mode": "IMMEDIATE",
@@ -244,7 +261,7 @@ elif _database["ENGINE"].endswith("mysql"):
         raise ImproperlyConfigured(
             "DATABASE_URL names MySQL, but its driver is not installed:\n"
             "  apt-get install -y --no-install-recommends build-essential pkg-config libmariadb-dev\n"
-            "  pip install -r requirements.txt"
+            "  .venv/bin/pip install --require-hashes -r requirements.txt"
         ) from error
     _database["OPTIONS"] = {
         "charset": "utf8mb4",
@@ -292,7 +309,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_SOFT_TIME_LIMIT = 45
 CELERY_TASK_TIME_LIMIT = 60
 # How long a claimed row belongs to its worker; then the worker counts as dead.
-LEASE_SECONDS = env.int("LEASE_SECONDS", default=90)
+LEASE_SECONDS = number("LEASE_SECONDS", 90, 1, 86_400)
 # A worker serves all of them unless told otherwise (`celery -A ding worker -Q orders`).
 CELERY_TASK_QUEUES = [Queue(name) for name in ("default", "orders", "webhooks", "menus", "notifications")]
 CELERY_TASK_DEFAULT_QUEUE = "default"
@@ -330,15 +347,18 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 
 # --- Talking to a POS ---
 # Private networks in which a POS may stand, comma-separated, e.g. 192.168.10.0/24; public ones always may.
-POS_ALLOWED_NETWORKS = [
-    ipaddress.ip_network(network.strip()) for network in env.list("POS_ALLOWED_NETWORKS", default=[])
-]
+try:
+    POS_ALLOWED_NETWORKS = [
+        ipaddress.ip_network(network.strip()) for network in env.list("POS_ALLOWED_NETWORKS", default=[])
+    ]
+except ValueError as error:
+    raise ImproperlyConfigured(f"POS_ALLOWED_NETWORKS: {error}; write 192.168.10.0/24, say.") from error
 # Only for a simulated POS on the same machine.
 POS_ALLOW_PLAIN_HTTP = env.bool("POS_ALLOW_PLAIN_HTTP", default=False)
 # A menu that would take away more than this share of the live items is held for a person.
-MENU_SHRINK_LIMIT_PERCENT = env.int("MENU_SHRINK_LIMIT_PERCENT", default=30)
+MENU_SHRINK_LIMIT_PERCENT = number("MENU_SHRINK_LIMIT_PERCENT", 30, 1, 100)
 # How often a menu is fetched although nobody asked; 0: never.
-MENU_SYNC_MINUTES = env.int("MENU_SYNC_MINUTES", default=360)
+MENU_SYNC_MINUTES = number("MENU_SYNC_MINUTES", 360, 0, 10_080)
 
 # --- Telling the guest ---
 _email = env.email("EMAIL_URL", default="consolemail://")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def test_the_table_has_each_variable_once_with_its_default():
 
 def test_the_environments_example_has_each_variable_that_the_settings_read():
     settings = (ROOT / "ding/settings.py").read_text()
-    read = set(re.findall(r'(?:\benv\.\w+|\brequired)\(\s*"([A-Z0-9_]+)"', settings))
+    read = set(re.findall(r'(?:\benv\.\w+|\brequired|\bnumber)\(\s*"([A-Z0-9_]+)"', settings))
     assert read == set(example_variables())
 
 
@@ -94,11 +95,13 @@ def running(tmp_path: Path) -> Iterator[Running]:
         _wait(lambda: "Running." in output.read_text() or process.poll() is not None, START_SECONDS)
         assert "Running." in output.read_text(), output.read_text()
         yield Running(tmp_path, port)
+        # Ctrl-C: all of it stops in order.
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TYPING_SECONDS) == 0, output.read_text()
+        assert output.read_text().endswith("Stopped.\n")
+        assert "Traceback" not in output.read_text()
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
+        if process.poll() is None:
             process.kill()
             process.wait()
 

@@ -13,8 +13,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
 from ding import demo
+from pos_integrations import health
 from pos_integrations.simulator import SimulatedPos
 
 HOST = "127.0.0.1"
@@ -29,6 +31,27 @@ def _stop_in_order(number: int, frame: Any) -> None:
     # What is unfinished is in the database: whoever asks twice need not wait for it.
     _on_stop(lambda number, frame: os._exit(130))
     raise KeyboardInterrupt
+
+
+def _migrate() -> None:
+    try:
+        call_command("migrate", verbosity=0)
+    except OperationalError as error:
+        raise CommandError(
+            f"The database of DATABASE_URL cannot be used: {error.args[-1]}. Start or create it, or take the "
+            "variable away: then ding uses SQLite."
+        ) from error
+
+
+def _listening(name: str, start: Callable[[], Any]) -> Any:
+    """What `start` gives; a port that cannot be had is told by its variable's name."""
+    try:
+        return start()
+    except OSError as error:
+        others = f"PORT={settings.PORT + 10} SIMULATED_POS_PORT={settings.SIMULATED_POS_PORT + 10} make run"
+        raise CommandError(
+            f"{name}={getattr(settings, name)} cannot be used: {error.strerror}. Try other ones:\n  {others}"
+        ) from error
 
 
 class Command(BaseCommand):
@@ -55,16 +78,16 @@ class Command(BaseCommand):
 
     def _run(self, embedded: Any, options: dict[str, Any]) -> None:
         self._say("Preparing the database ...")
-        call_command("migrate", verbosity=0)
-        base_url = f"http://{HOST}:{settings.PORT}"
-        try:
-            pos = SimulatedPos(port=settings.SIMULATED_POS_PORT, step_seconds=options["step_seconds"]).start()
-            everything = embedded(HOST, settings.PORT)
-        except OSError as error:
-            ports = (
-                f"PORT={settings.PORT + 10} SIMULATED_POS_PORT={settings.SIMULATED_POS_PORT + 10} make run"
+        _migrate()
+        if not health.broker_answers():
+            raise CommandError(
+                "The broker of CELERY_BROKER_URL does not answer. Start it, or take the variable away: "
+                "then ding needs none."
             )
-            raise CommandError(f"A port is taken ({error.strerror}). Try other ones:\n  {ports}") from error
+        base_url = f"http://{HOST}:{settings.PORT}"
+        pos_port, step = settings.SIMULATED_POS_PORT, options["step_seconds"]
+        pos = _listening("SIMULATED_POS_PORT", lambda: SimulatedPos(port=pos_port, step_seconds=step).start())
+        everything = _listening("PORT", lambda: embedded(HOST, settings.PORT))
         try:
             with everything:
                 integration = demo.set_up(pos.base_url)
