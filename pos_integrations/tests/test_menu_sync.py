@@ -65,7 +65,9 @@ def test_a_bug_of_ours_is_in_the_history_and_owed_again(integration, monkeypatch
         raise ZeroDivisionError("with a secret in its message")
 
     monkeypatch.setattr(menu_sync, "_fetch", broken)
-    with pytest.raises(SyncFailed, match=r"An error in ding itself: ZeroDivisionError\. The log has the rest\."):
+    with pytest.raises(
+        SyncFailed, match=r"An error in ding itself: ZeroDivisionError\. The log has the rest\."
+    ):
         sync(integration)
     (row,) = MenuSyncHistory.objects.all()
     assert (row.status, row.trigger, row.items_synced) == ("failed", "api", 0)
