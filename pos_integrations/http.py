@@ -15,7 +15,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,7 +98,9 @@ class PosHttp:
     """Calls for one account. Give it to an adapter; read `exchanges` afterwards.
 
     `secrets` are masked wherever they occur in a record. `allowed_networks` are the private networks in
-    which a POS may stand; every public address is allowed, every other private one refused.
+    which a POS may stand; every public address is allowed, every other private one refused. `keep` is given the
+    bytes of a call that must never be made with others a second time, before any of them leave, and says which
+    bytes to send: these, or those that were kept when the POS may have got some already.
     """
 
     def __init__(
@@ -109,12 +111,14 @@ class PosHttp:
         max_bytes: int = 1024 * 1024,
         allowed_networks: Sequence[Network] = (),
         allow_plain_http: bool = False,
+        keep: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self._secrets = sorted(filter(None, _as_written(secrets)), key=len, reverse=True)
         self._timeout = timeout_seconds
         self._max_bytes = max_bytes
         self._networks = tuple(allowed_networks)
         self._allow_plain_http = allow_plain_http
+        self._keep = keep
         self.exchanges: list[Exchange] = []
 
     def post(
@@ -124,8 +128,11 @@ class PosHttp:
         payload: Any,
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
+        kept: bool = False,
     ) -> Answer:
         """POST `payload` as JSON and return whatever was answered, also 4xx and 5xx.
+
+        `kept`: for the call that makes an order; were it repeated, its bytes would be the same.
 
         Raises:
             ConfigurationError: the address is not allowed or its certificate is not valid.
@@ -134,7 +141,9 @@ class PosHttp:
         """
         # Pure ASCII: whatever characters a guest typed, there are bytes for it.
         body = json.dumps(payload, separators=(",", ":")).encode()
-        shown = json.dumps(payload, ensure_ascii=False)
+        if kept and self._keep:
+            body = self._keep(body)
+        shown = json.dumps(json.loads(body), ensure_ascii=False)
         exchange = Exchange("POST", self._masked(url), self._masked(shown)[:KEPT_CHARACTERS])
         as_json = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
         return self._exchange(exchange, url, body, as_json, max_bytes or self._max_bytes)

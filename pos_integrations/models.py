@@ -227,7 +227,9 @@ class OrderPush(models.Model):
     the kitchen's silence is to be looked at. So one index serves all. `attempts_before`: those made before a
     person asked for it again; retries count from there. `silent_since`: the kitchen has not
     confirmed it in time. `expires_at`: after it the order is not sent any more. `maybe_taken`: a call was made
-    whose outcome nobody knows, so this can never again count as "not sent".
+    whose outcome nobody knows, so this can never again count as "not sent". `request_body`: the bytes of an
+    order's call, sealed, written before they leave and gone when nothing is unclear any more: while it is null,
+    nothing was sent.
     """
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="pushes", db_index=False)
@@ -239,6 +241,7 @@ class OrderPush(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     attempts_before = models.PositiveIntegerField(default=0, db_default=0)
     maybe_taken = models.BooleanField(default=False)
+    request_body = SealedTextField(null=True, editable=False)
     next_attempt_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField()
     last_error = models.CharField(max_length=500, blank=True, default="")
@@ -261,6 +264,10 @@ class OrderPush(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.order_id}: {self.state}"
+
+    def sealing_context(self) -> str:
+        """What its request is bound to."""
+        return f"push:{self.order_id}:{self.kind}"
 
 
 class OrderPushAttempt(models.Model):

@@ -10,7 +10,7 @@ from django.db import models, transaction
 
 from pos_integrations.adapters.registry import adapter_for
 from pos_integrations.fields import Secret, Unreadable, active_key_id, map_secrets
-from pos_integrations.models import PosProvider, RestaurantPosIntegration, RestaurantWebhookSecret
+from pos_integrations.models import OrderPush, PosProvider, RestaurantPosIntegration, RestaurantWebhookSecret
 
 _FIELDS: tuple[tuple[type[models.Model], str], ...] = (
     (PosProvider, "global_config"),
@@ -18,6 +18,8 @@ _FIELDS: tuple[tuple[type[models.Model], str], ...] = (
     (RestaurantPosIntegration, "api_key"),
     (RestaurantWebhookSecret, "secret_key"),
 )
+# What only ding itself writes, always sealed, and many rows of it.
+_KEPT: tuple[tuple[type[models.Model], str], ...] = ((OrderPush, "request_body"),)
 
 
 @dataclass(slots=True)
@@ -34,8 +36,9 @@ def reseal(*, old_keys_too: bool) -> Sealed:
     Row by row in short transactions, so it may run while ding works and be run again after a stop.
     """
     done = Sealed()
-    for model, name in _FIELDS:
-        for pk in list(model._default_manager.order_by("pk").values_list("pk", flat=True)):
+    for model, name in (*_FIELDS, *_KEPT):
+        filled = model._default_manager.filter(**{f"{name}__isnull": False})
+        for pk in list(filled.order_by("pk").values_list("pk", flat=True)):
             with transaction.atomic():
                 row = model._default_manager.select_for_update().filter(pk=pk).first()
                 if row is None:

@@ -136,8 +136,8 @@ class PosAdapter:
     ) -> PushResult:
         """Bring an order to the POS.
 
-        The same snapshot, account and callback URL make the same bytes, so a permitted resend is
-        identical. Raises any `PosError`.
+        The call itself is `http.post(..., kept=True)`: its bytes are written down before they leave, and a
+        permitted resend sends the same ones. Raises any `PosError`.
         """
         raise UnsupportedOperation(f"{self.label} takes no orders.")
 

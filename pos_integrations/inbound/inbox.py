@@ -234,6 +234,7 @@ def _apply_statuses(works: Sequence[Work]) -> None:
             state__in=(PushState.ACKNOWLEDGED, PushState.REJECTED)
         ).exclude(state=PushState.DUE, maybe_taken=False).update(
             state=PushState.ACKNOWLEDGED,
+            request_body=None,
             acknowledged_at=now,
             next_attempt_at=None,
             last_error="",

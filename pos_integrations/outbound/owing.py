@@ -45,6 +45,7 @@ def owe_cancellations(order_ids: list[int]) -> list[int]:
     mine = OrderPush.objects.filter(order__in=order_ids, kind=PushKind.ORDER)
     mine.filter(state=PushState.DUE, maybe_taken=False).update(
         state=PushState.EXPIRED,
+        request_body=None,
         next_attempt_at=None,
         last_error="The order was cancelled before it was sent.",
         updated_at=now,

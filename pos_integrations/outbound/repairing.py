@@ -140,7 +140,7 @@ def mark_handled(order_id: int, *, by: str, note: str = "") -> OrderPush:
         raise Conflict(repair.refusal)
     now = timezone.now()
     push.state, push.acknowledged_at, push.next_attempt_at = PushState.ACKNOWLEDGED, now, None
-    push.last_error, push.updated_at = "", now
+    push.request_body, push.last_error, push.updated_at = None, "", now
     push.save()
     if push.kind == PushKind.ORDER:
         if order.status == OrderStatus.REJECTED:

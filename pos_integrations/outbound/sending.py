@@ -31,6 +31,7 @@ from pos_integrations.errors import (
     PosError,
     TransientError,
 )
+from pos_integrations.fields import Secret, Unreadable, seal
 from pos_integrations.http import PosHttp
 from pos_integrations.messages import Account, PushResult, RiderStatus, RiderUpdate
 from pos_integrations.models import OrderPush, OrderPushAttempt, PushKind, PushState, RestaurantPosIntegration
@@ -80,6 +81,10 @@ def _claim(push_id: int) -> OrderPush | None:
     push = OrderPush.objects.select_related(
         "order", "integration__restaurant", "integration__pos_provider"
     ).get(pk=push_id)
+    if push.request_body is not None and not push.maybe_taken:
+        # No POS has it: what is sent now may be written anew, with mended credentials.
+        push.request_body = None
+        OrderPush.objects.filter(pk=push.pk).update(request_body=None)
     if push.kind == PushKind.ORDER and push.order.status in FINAL:
         why = f"The order is {push.order.status} already."
         OrderPush.objects.filter(pk=push.pk).update(
@@ -128,7 +133,7 @@ class Call:
         self.account = account_for(integration)
         self.order = Order.objects.for_push().get(pk=push.order_id)
         url = callback_url(integration, self.order.reference)
-        self.http = http_for(self.account, hidden=[url.rpartition("/")[2]])
+        self.http = http_for(self.account, hidden=[url.rpartition("/")[2]], keep=self._keep)
         if push.kind in RIDER_STATUSES:
             rider = RiderUpdate(
                 RIDER_STATUSES[PushKind(push.kind)], self.order.rider_name, self.order.rider_phone
@@ -143,6 +148,23 @@ class Call:
             )
             return PushResult()
         return self.adapter.save_order(snapshot_of(self.order), self.account, self.http, callback_url=url)
+
+    def _keep(self, body: bytes) -> bytes:
+        """Commit the bytes before they leave; where the POS may have some already, those again and no others.
+
+        It is also the last look at the claim: a worker that slept through its lease sends nothing.
+        """
+        push, context = self.push, self.push.sealing_context()
+        before: Any = push.request_body
+        if push.maybe_taken and before is not None:
+            try:
+                body = before.open(context).encode()
+            except Unreadable as error:
+                raise ConfigurationError(f"What was sent before cannot be read. {error}") from error
+        mine = OrderPush.objects.filter(pk=push.pk, state=PushState.SENDING, attempts=push.attempts)
+        if not mine.update(request_body=Secret(seal(body.decode(), context))):
+            raise TransientError("The claim ended before anything was sent.", code="claim_lost")
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +242,12 @@ def settle(
         }
         if outcome == OrderPushAttempt.Outcome.UNKNOWN:
             values["maybe_taken"] = True
+    if (
+        values["state"] not in (PushState.DUE, PushState.UNKNOWN)
+        or outcome == OrderPushAttempt.Outcome.BLOCKED
+    ):
+        # Nothing is unclear any more; or our access is refused, and is written into them.
+        values["request_body"] = None
     _record(push, call, outcome, error)
     mine = OrderPush.objects.filter(pk=push.pk, state=PushState.SENDING, attempts=push.attempts)
     held = mine.update(**values)

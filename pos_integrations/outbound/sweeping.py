@@ -15,6 +15,8 @@ from pos_integrations.configuration import account_for, adapter_of
 from pos_integrations.errors import (
     ConfigurationError,
     OutcomeUnknown,
+    PosError,
+    TransientError,
 )
 from pos_integrations.models import OrderPush, PushKind, PushState
 from pos_integrations.outbound.owing import owe_cancellations
@@ -31,7 +33,10 @@ def due_pushes(limit: int = 500) -> list[int]:
 
 
 def release_stuck(limit: int = 100) -> int:
-    """Settle pushes whose worker died between claim and answer: nobody knows whether the POS has them."""
+    """Settle pushes whose worker died between claim and answer.
+
+    Whether the POS has them nobody knows, unless the bytes were not written down yet: then nothing was sent.
+    """
     now = timezone.now()
     stuck = OrderPush.objects.stuck(now).select_related(
         "integration__pos_provider", "integration__restaurant"
@@ -47,11 +52,15 @@ def release_stuck(limit: int = 100) -> int:
                 )
             except ConfigurationError:
                 logger.warning("The integration of a stuck push cannot be read.", extra={"push": push.pk})
-        settle(
-            push, call, error=OutcomeUnknown("The worker stopped while it was sending.", code="worker_lost")
-        )
+        settle(push, call, error=_cut_off(push))
         count += 1
     return count
+
+
+def _cut_off(push: OrderPush) -> PosError:
+    if push.kind == PushKind.ORDER and push.request_body is None:
+        return TransientError("The worker stopped before it sent anything.", code="worker_lost")
+    return OutcomeUnknown("The worker stopped while it was sending.", code="worker_lost")
 
 
 def expire_overdue(limit: int = 500) -> int:
@@ -72,7 +81,8 @@ def _expire(push_id: int, now: dt.datetime) -> None:
     due = OrderPush.objects.filter(pk=push_id, state=PushState.DUE, expires_at__lte=now)
     if due.filter(maybe_taken=True).update(state=PushState.UNKNOWN, next_attempt_at=None, updated_at=now):
         return
-    if due.update(state=PushState.EXPIRED, next_attempt_at=None, updated_at=now):
+    gone = {"state": PushState.EXPIRED, "request_body": None, "next_attempt_at": None}
+    if due.update(**gone, updated_at=now):
         push = OrderPush.objects.get(pk=push_id)
         if push.kind == PushKind.ORDER:
             reject_unsent(push.order_id)

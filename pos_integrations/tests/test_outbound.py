@@ -11,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from ding.errors import Conflict
+from menus.models import Restaurant
 from orders.models import ChangeSource, Order
 from orders.order_request import LineRequest
 from orders.services.statuses import cancel_order, change_status
@@ -28,6 +29,7 @@ from pos_integrations.models import (
     RestaurantPosIntegration,
 )
 from pos_integrations.simulator import DEMO_CREDENTIALS, Credentials, Stage, sample_outlet, sample_outlets
+from pos_integrations.tests.configured import column, set_column
 from pos_integrations.tests.factories import (
     SIGNATURE,
     as_bytes,
@@ -386,6 +388,105 @@ def test_where_the_pos_makes_no_second_ticket_an_unclear_order_is_sent_again_byt
     first, second = pos.ledger.entries()
     assert first.sha256 == second.sha256
     assert [t.times_seen for t in pos.tickets()] == [2]
+
+
+def kept(push):
+    return column("OrderPushes", "request_body", push.pk)
+
+
+def test_a_resend_is_the_same_bytes_though_everything_they_were_made_of_has_changed(db, pos):
+    at = connected_place(pos, resend_unclear=True)
+    push = place(at)
+    pos.misbehave_order(push.order.reference, "accept_then_reset*1")
+    outbound.deliver(push.pk)
+    Restaurant.objects.filter(pk=at.restaurant.pk).update(name="Another Name", phone="9999999999")
+    Order.objects.filter(pk=push.order_id).update(rider_name="Somebody", notes="Ring twice", prep_minutes=55)
+    make_due(push)
+    outbound.deliver(push.pk)
+    assert state(push) == ("sent", "pending")
+    first, second = pos.ledger.entries()
+    assert first.sha256 == second.sha256
+    assert "Another Name" not in push.attempt_log.last().request_body
+
+
+def test_what_is_kept_of_a_call_is_sealed_and_gone_when_nothing_is_unclear(db, pos):
+    at = connected_place(pos)
+    push, unclear = place(at), place(at)
+    outbound.deliver(push.pk)
+    assert state(push) == ("sent", "pending")
+    assert kept(push) is None
+    pos.misbehave_order(unclear.order.reference, "accept_then_reset")
+    outbound.deliver(unclear.pk)
+    assert state(unclear) == ("unknown", "pending")
+    assert kept(unclear).startswith("sealed:v1:")
+    assert "details" in unclear.request_body.open(unclear.sealing_context())
+    hear(order_status(unclear.order))
+    assert state(unclear) == ("acknowledged", "confirmed")
+    assert kept(unclear) is None
+
+
+def test_an_order_that_was_provably_not_taken_is_written_anew(db, pos):
+    at = connected_place(pos)
+    push = place(at)
+    pos.misbehave_order(push.order.reference, "429*1")
+    outbound.deliver(push.pk)
+    assert state(push) == ("due", "pending")
+    Restaurant.objects.filter(pk=at.restaurant.pk).update(phone="9999999999")
+    make_due(push)
+    outbound.deliver(push.pk)
+    assert state(push) == ("sent", "pending")
+    assert "9999999999" in push.attempt_log.last().request_body
+
+
+def test_bytes_that_no_key_opens_any_more_are_not_made_up_again(db, pos):
+    push = place(connected_place(pos, resend_unclear=True))
+    pos.misbehave_order(push.order.reference, "accept_then_reset*1")
+    outbound.deliver(push.pk)
+    set_column("OrderPushes", "request_body", push.pk, "sealed:v1:gone:AAAA")
+    make_due(push)
+    outbound.deliver(push.pk)
+    assert len(pos.ledger.entries()) == 1
+    assert attempts(push) == [(1, "unknown"), (2, "blocked")]
+    assert "What was sent before cannot be read." in push.attempt_log.last().error
+
+
+def test_a_worker_that_died_before_it_sent_anything_leaves_an_order_to_be_sent(db, pos, monkeypatch):
+    push = place(connected_place(pos))
+
+    def die(*args, **kwargs):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PetPoojaAdapter, "save_order", die)
+        with pytest.raises(SystemExit):
+            outbound.deliver(push.pk)
+    make_due(push)
+    assert outbound.release_stuck() == 1
+    assert state(push) == ("due", "pending")
+    assert not push.maybe_taken
+    make_due(push)
+    outbound.deliver(push.pk)
+    assert state(push) == ("sent", "pending")
+    assert attempts(push) == [(1, "not_sent"), (2, "sent")]
+
+
+def test_a_worker_that_slept_through_its_lease_sends_nothing(db, pos):
+    push = place(connected_place(pos))
+    save_order = PetPoojaAdapter.save_order
+
+    def slow(self, *args, **kwargs):
+        make_due(push)
+        assert outbound.release_stuck() == 1
+        return save_order(self, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PetPoojaAdapter, "save_order", slow)
+        outbound.deliver(push.pk)
+    assert state(push) == ("due", "pending")
+    assert pos.ledger.entries() == []
+    make_due(push)
+    outbound.deliver(push.pk)
+    assert [t.times_seen for t in pos.tickets()] == [1]
 
 
 def test_an_order_that_may_have_been_taken_is_never_called_unsent(db, pos):

@@ -65,7 +65,7 @@ def save_order(body: outgoing.SaveOrder, account: Account, http: PosHttp) -> inc
 
     Source: PetPooja online ordering API v2.1.0 reference, save_order.
     """
-    return _accepted(http.post(_address(account, "save_order"), payload=body), account)
+    return _accepted(http.post(_address(account, "save_order"), payload=body, kept=True), account)
 
 
 def update_order_status(body: outgoing.UpdateOrderStatus, account: Account, http: PosHttp) -> incoming.Reply:
