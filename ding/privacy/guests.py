@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Collection
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from notifications.models import Notification
 from orders.models import IdempotencyKey, Order, OrderItem, OrderStatusHistory, StaffAction
@@ -48,7 +48,9 @@ def forget_orders(orders: Collection[Order]) -> dict[str, int]:
         "orders": blank_orders(Order.objects.filter(pk__in=ids), ids),
         "messages": Notification.objects.filter(order__in=ids).delete()[0],
         "calls to the POS": OrderPushAttempt.objects.filter(push__order__in=ids).update(**CALL_BLANK),
-        "push errors": OrderPush.objects.filter(order__in=ids).exclude(last_error="").update(last_error=""),
+        "push errors": OrderPush.objects.filter(order__in=ids)
+        .filter(~Q(last_error="") | Q(request_body__isnull=False))
+        .update(last_error="", request_body=None),
         "webhooks": WebhookLog.objects.filter(order__in=ids).update(**WEBHOOK_BLANK)
         + WebhookLog.objects.filter(order_ref__in=[order.reference for order in orders], order=None).update(
             **WEBHOOK_BLANK

@@ -26,7 +26,7 @@ from ding.privacy.images import drop_unused_images
 from ding.privacy.models import RetentionMark
 from notifications.models import Notification
 from orders.models import IdempotencyKey, Order
-from pos_integrations.models import OrderPushAttempt, WebhookLog
+from pos_integrations.models import OrderPush, OrderPushAttempt, WebhookLog
 
 CHUNK = 1000
 
@@ -66,6 +66,14 @@ RULES = (
         "started_at",
         "RETENTION_CALL_DAYS",
         lambda rows: rows.update(**CALL_BLANK),
+    ),
+    # What an order that stayed unclear would have been sent again with.
+    Rule(
+        "unclear calls",
+        OrderPush,
+        "created_at",
+        "RETENTION_CALL_DAYS",
+        lambda rows: rows.filter(request_body__isnull=False).update(request_body=None),
     ),
     Rule("webhooks", WebhookLog, "created_at", "RETENTION_WEBHOOK_DAYS", _delete),
     Rule("audit trail", AuditEvent, "created_at", "RETENTION_AUDIT_DAYS", _delete),

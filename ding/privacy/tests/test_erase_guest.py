@@ -138,8 +138,11 @@ def test_afterwards_no_dump_and_no_log_knows_of_the_guest(visited, caplog, capfd
     assert Notification.objects.exists()
     assert IdempotencyKey.objects.exists()
 
+    OrderPush.objects.update(request_body="what an unclear order was sent with, sealed")
+
     told = run(**who)
 
+    assert not OrderPush.objects.filter(order=visited.order, request_body__isnull=False).exists()
     assert found_in(dump()) == []
     assert "Erased from 1 orders" in told
     # Logs of the whole visit, in their own words and as they are written.

@@ -105,6 +105,15 @@ def test_an_order_keeps_its_amounts_and_loses_its_guest(at):
     assert OrderPush.objects.filter(pk=push.pk).exists()
 
 
+def test_what_an_unclear_order_was_sent_with_goes_with_the_calls(at):
+    pushes = [place(at) for _ in range(2)]
+    OrderPush.objects.update(request_body="the bytes, sealed")
+    aged(pushes[0], 31)
+    assert run()["unclear calls"] == 1
+    assert list(OrderPush.objects.order_by("pk").values_list("request_body", flat=True))[0] is None
+    assert OrderPush.objects.filter(request_body__isnull=False).get() == pushes[1]
+
+
 def test_zero_days_is_for_ever(at, settings):
     log(at, 9000)
     settings.RETENTION_WEBHOOK_DAYS = 0
