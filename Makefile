@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # MariaDB's driver is built from source, so it is installed only where it is asked for.
 DRIVER := $(if $(filter mysql:%,$(DATABASE_URL)),$(VENV)/mysql)
 
-.PHONY: run demo test check format migrations lock clean help
+.PHONY: run demo test check rig rig-smoke format migrations lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## /  make \1\t/' | expand -t 20
@@ -28,6 +28,12 @@ check: $(VENV)/dev ## format, lint, types, import rules, migrations
 	$(BIN)/mypy .
 	DJANGO_SETTINGS_MODULE=ding.test_settings $(BIN)/python manage.py makemigrations --check --dry-run
 	DJANGO_SETTINGS_MODULE=ding.test_settings $(BIN)/python manage.py check
+
+rig-smoke: $(VENV)/dev ## the most important faults, some minutes; needs MariaDB and Redis
+	@$(BIN)/python -m reliability --smoke $(RIG)
+
+rig: $(VENV)/dev ## every fault, an hour; RIG="--seed 1 --only F01,F05" for less
+	@$(BIN)/python -m reliability --report docs/reliability.md $(RIG)
 
 format: $(VENV)/dev ## put the code into shape
 	$(BIN)/ruff format .

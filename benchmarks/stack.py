@@ -49,17 +49,37 @@ class Process:
     """One process group that can be killed and started again."""
 
     def __init__(self, name: str, command: list[str], env: dict[str, str]) -> None:
-        self.name, self._command, self._env = name, command, env
+        self.name, self.command, self.env = name, command, env
         self._process: subprocess.Popen[bytes] | None = None
+        # Whether it is meant to run: one that ended all the same fell over by itself.
+        self.wanted = False
         self.start()
 
     def start(self) -> None:
         """Start it in a group of its own; its output goes to a file of its name."""
-        log = (Path(self._env["BENCH_FOLDER"]) / f"{self.name}.log").open("ab")
+        log = (Path(self.env["BENCH_FOLDER"]) / f"{self.name}.log").open("ab")
         with log:
             self._process = subprocess.Popen(
-                self._command, cwd=ROOT, env=self._env, stdout=log, stderr=log, start_new_session=True
+                self.command, cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
             )
+        self.wanted = True
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its first process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def pids(self) -> list[int]:
+        """Every process of the group that lives."""
+        if self._process is None:
+            return []
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                state, _, group = stat.read_text().rpartition(")")[2].split()[:3]
+                if int(group) == self._process.pid and state != "Z":
+                    found.append(int(stat.parent.name))
+        return found
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the whole group."""
@@ -69,12 +89,14 @@ class Process:
 
     def kill(self) -> None:
         """Kill -9 the whole group, at once."""
+        self.wanted = False
         self.signal(signal.SIGKILL)
         if self._process:
             self._process.wait()
 
     def stop(self) -> None:
         """Ask it to end; kill it when it does not."""
+        self.wanted = False
         self.signal(signal.SIGTERM)
         if self._process:
             try:

@@ -9,14 +9,17 @@ connection stood, nothing was sent (`TransientError`); after it, nobody knows (`
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import ipaddress
 import json
+import re
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -49,6 +52,7 @@ _MEANING_IPV4 = {
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 KEPT_CHARACTERS = 16_000
+A_DAY = 86_400.0
 MASK = "•••"
 
 
@@ -76,9 +80,17 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the POS asks us to wait, when it says so in seconds."""
-        value = self.headers.get("retry-after", "")
-        return min(float(value), 86_400.0) if value.isascii() and value.isdigit() else None
+        """Seconds that the POS asks us to wait, a day at most; None when it does not, or writes nonsense."""
+        value = self.headers.get("retry-after", "").strip()
+        if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value, re.ASCII):
+            return min(float(value), A_DAY)
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        # "-0000" is a date without a zone: meant is UTC all the same.
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+        return min(max((aware - dt.datetime.now(dt.UTC)).total_seconds(), 0.0), A_DAY)
 
 
 @dataclass(slots=True)

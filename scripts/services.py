@@ -62,21 +62,28 @@ def mariadb(*, private: bool = False) -> Iterator[str]:
     if not private and client and subprocess.run(ready, capture_output=True, check=False).returncode == 0:
         yield "mysql://root@127.0.0.1:3306"
         return
+    with tempfile.TemporaryDirectory(prefix="ding-mariadb-") as name:
+        folder, port = Path(name), _free_port()
+        with _running(mariadb_command(folder / "data", port), port, folder):
+            yield f"mysql://root@127.0.0.1:{port}"
+
+
+def mariadb_command(data: Path, port: int) -> list[str]:
+    """What starts a MariaDB of one's own in the folder `data`, which is made.
+
+    Raises:
+        Missing
+    """
     server, install = shutil.which("mariadbd", path="/usr/sbin:/usr/bin"), shutil.which("mariadb-install-db")
     if not server or not install:
         raise Missing("no MariaDB answers at 127.0.0.1:3306; apt-get install mariadb-server")
-    with tempfile.TemporaryDirectory(prefix="ding-mariadb-") as name:
-        folder, port = Path(name), _free_port()
-        data = ["--no-defaults", f"--datadir={folder / 'data'}", "--user=root"]
-        subprocess.run(
-            [install, *data, "--auth-root-authentication-method=normal", "--skip-test-db"],
-            check=True,
-            capture_output=True,
-        )
-        socket_file = f"--socket={folder / 's'}"
-        command = [server, *data, socket_file, f"--port={port}", "--bind-address=127.0.0.1"]
-        with _running(command, port, folder):
-            yield f"mysql://root@127.0.0.1:{port}"
+    where = ["--no-defaults", f"--datadir={data}", "--user=root"]
+    subprocess.run(
+        [install, *where, "--auth-root-authentication-method=normal", "--skip-test-db"],
+        check=True,
+        capture_output=True,
+    )
+    return [server, *where, f"--socket={data / 's'}", f"--port={port}", "--bind-address=127.0.0.1"]
 
 
 @contextlib.contextmanager
@@ -89,11 +96,19 @@ def redis(*, private: bool = False) -> Iterator[str]:
     if not private and _answers(6379):
         yield "redis://127.0.0.1:6379"
         return
+    with tempfile.TemporaryDirectory(prefix="ding-redis-") as name:
+        port = _free_port()
+        with _running(redis_command(Path(name), port), port, Path(name)):
+            yield f"redis://127.0.0.1:{port}"
+
+
+def redis_command(folder: Path, port: int) -> list[str]:
+    """What starts a Redis of one's own.
+
+    Raises:
+        Missing
+    """
     server = shutil.which("redis-server")
     if not server:
         raise Missing("no Redis answers at 127.0.0.1:6379; apt-get install redis-server")
-    with tempfile.TemporaryDirectory(prefix="ding-redis-") as name:
-        port = _free_port()
-        command = [server, "--port", str(port), "--bind", "127.0.0.1", "--dir", name, "--save", ""]
-        with _running(command, port, Path(name)):
-            yield f"redis://127.0.0.1:{port}"
+    return [server, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]

@@ -6,10 +6,12 @@ A behaviour edits a `Plan`. To add one, write its function and give it a line in
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from email.utils import format_datetime
 
 from pos_integrations.simulator.journey import (
     Detour,
@@ -184,15 +186,22 @@ def server_error(plan: Plan, value: str) -> None:
 
 
 def unavailable(plan: Plan, value: str) -> None:
-    """Answers 503, with Retry-After when a value is given."""
-    headers = (("Retry-After", value),) if value else ()
+    """Answers 503, with Retry-After when a value is given, written as for 429."""
+    headers = (("Retry-After", _retry_after(value)),) if value else ()
     plan.spoil = lambda answer: Answer.json({"message": "Service Unavailable"}, 503, headers)
 
 
 def too_many(plan: Plan, value: str) -> None:
-    """Answers 429 with Retry-After, the value as it stands, 1 by default."""
-    headers = (("Retry-After", value or "1"),)
+    """Answers 429 with Retry-After, the value as it stands, 1 by default; date+4: the date in 4 seconds."""
+    headers = (("Retry-After", _retry_after(value or "1")),)
     plan.spoil = lambda answer: Answer.json({"message": "Too Many Requests"}, 429, headers)
+
+
+def _retry_after(value: str) -> str:
+    if not value.startswith("date"):
+        return value
+    moment = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=float(value.removeprefix("date") or 0))
+    return format_datetime(moment, usegmt=True)
 
 
 SPOILERS: dict[str, Behaviour] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import gzip
 import ipaddress
 import os
@@ -11,6 +12,7 @@ import ssl
 import subprocess
 import threading
 import time
+from email.utils import format_datetime
 
 import pytest
 
@@ -521,17 +523,27 @@ def test_an_answer_that_is_no_json_object_is_unclear(body):
         ("999999999", 86_400.0),
         ("9" * 400, 86_400.0),
         ("-1", None),
-        ("1.5", None),
+        ("1.5", 1.5),
         ("1e3", None),
         ("٣", None),
         ("²", None),
         ("soon", None),
         ("", None),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 -0000", 0.0),
+        ("Wed, 21 Oct 9999 07:28:00 GMT", 86_400.0),
+        ("Wed, 21 Oct 99999 07:28:00 GMT", None),
+        ("Wed, 99 Oct 2026 07:28:00 GMT", None),
     ],
 )
-def test_retry_after_is_believed_only_as_a_number_of_seconds(value, seconds):
+def test_retry_after_is_seconds_or_a_date_and_nonsense_is_nothing(value, seconds):
     assert Answer(429, {"retry-after": value}, b"").retry_after == seconds
+
+
+def test_retry_after_as_a_date_is_the_time_until_then():
+    moment = format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=60), usegmt=True)
+
+    assert 55 < Answer(503, {"retry-after": moment}, b"").retry_after <= 60
 
 
 @pytest.mark.parametrize(
