@@ -54,6 +54,11 @@ class PosProviderForm(ConfigForm):
         adapter = registry.adapter_for(self.instance.provider_name)
         if adapter is not None:
             self.add_errors(configuration.check_values(adapter, self.given(), Level.PROVIDER))
+            moved = self.cleaned_data.get("base_api_url") if self.instance.pk else None
+            if moved is not None and (
+                why := configuration.moving_problem(adapter, self.instance, moved, self.given())
+            ):
+                self.add_error("base_api_url", why)
         return cleaned
 
 

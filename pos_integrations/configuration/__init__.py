@@ -37,6 +37,7 @@ from pos_integrations.configuration.recipients import Recipient, note_used, reci
 from pos_integrations.configuration.saving import (
     InvalidConfiguration,
     changed_config,
+    moving_problem,
     save_integration,
 )
 from pos_integrations.configuration.webhook_secrets import (
@@ -77,6 +78,7 @@ __all__ = [
     "masked",
     "merged_values",
     "mode_at",
+    "moving_problem",
     "note_used",
     "recipient_at",
     "recipient_named",

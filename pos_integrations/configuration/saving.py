@@ -176,6 +176,37 @@ def _sends_secrets_elsewhere(
     return {"rule": "reenter_secrets", "message": message, "given": endpoint}
 
 
+def moving_problem(
+    adapter: PosAdapter, provider: PosProvider, base_api_url: str, given: Mapping[str, Any]
+) -> str:
+    """Why `provider` (as it is stored) must not move to `base_api_url` with what is `given`; empty: it may.
+
+    The same rule as for a restaurant's own address. What restaurants stored themselves, nobody can give again
+    here, so they are named.
+    """
+    if _origin(base_api_url) == _origin(provider.base_api_url):
+        return ""
+    secret_names = {field.name for field in fields_of(adapter) if field.secret}
+    own = provider.global_config or {}
+    stored = {name for name in secret_names if own.get(name) not in (None, "")} - set(given)
+    if stored:
+        names = ", ".join(sorted(stored))
+        return f"Another host would get the stored secrets. Give them again with the new address: {names}."
+    following = provider.integrations.filter(endpoint="").select_related("restaurant").order_by("pk")
+    keeping = [
+        str(integration.restaurant)
+        for integration in following
+        if integration.api_key or secret_names & (integration.restaurant_specific_config or {}).keys()
+    ]
+    if keeping:
+        shown = ", ".join(keeping[:5]) + (f" and {len(keeping) - 5} more" if len(keeping) > 5 else "")
+        return (
+            f"Another host would get the secrets of {shown}. First give each the new address together with its "
+            "secrets, as an address of its own."
+        )
+    return ""
+
+
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc.lower()
