@@ -52,7 +52,35 @@ class _Plan:
 def sync_incidents(detectors: Sequence[Detector] = DETECTORS) -> Changes:
     """Look for causes and bring the rows in line; what changed. Not to be called in a transaction."""
     now = database_now()
-    rows = {row.cause: row for row in Incident.objects.exclude(cause=None)}
+    rows = _rows()
+    causes, looked_for = _look(detectors, now)
+    return _carry_out(_plan(rows, causes, looked_for, now), now)
+
+
+def standing() -> list[tuple[Cause, Incident | None]]:
+    """What needs a person at this moment, with its incident where there is one already; nothing is written.
+
+    Raises:
+        Blind: not everything could be looked at.
+    """
+    rows = _rows()
+    causes, looked_for = _look(DETECTORS, database_now())
+    if blind := {kind for detector in DETECTORS for kind in detector.kinds} - looked_for:
+        raise Blind(f"These could not be looked at, see the log: {', '.join(sorted(blind))}.")
+    found = [(cause, rows.get(key)) for key, cause in causes.items()]
+    return [(cause, row) for cause, row in found if row is None or not _is_settled(row, cause)]
+
+
+class Blind(Exception):
+    """A detector failed: nobody can say that all is well."""
+
+
+def _rows() -> dict[str | None, Incident]:
+    return {row.cause: row for row in Incident.objects.exclude(cause=None)}
+
+
+def _look(detectors: Sequence[Detector], now: dt.datetime) -> tuple[dict[str, Cause], set[str]]:
+    """All causes by key, and the kinds that were looked for."""
     causes: dict[str, Cause] = {}
     looked_for: set[str] = set()
     for detector in detectors:
@@ -67,7 +95,7 @@ def sync_incidents(detectors: Sequence[Detector] = DETECTORS) -> Changes:
             continue
         causes |= {cause.key: cause for cause in found}
         looked_for |= detector.kinds
-    return _carry_out(_plan(rows, causes, looked_for, now), now)
+    return causes, looked_for
 
 
 def _plan(

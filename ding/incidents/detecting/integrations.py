@@ -35,7 +35,7 @@ def secrets_that_end(now: dt.datetime) -> list[Cause]:
     ending = (
         _active()
         .annotate(last=Subquery(latest), lasting=Exists(active.filter(expires_at=None)))
-        .filter(Exists(mine), lasting=False)
+        .filter(Exists(mine), lasting=False, unsigned_since=None)
         .filter(Q(last=None) | Q(last__lte=now + dt.timedelta(days=WARN_DAYS[0])))
     )
     rows = ending.values("pk", "restaurant", "restaurant__name", "pos_provider__display_name", "last")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from ding.operator_command import OperatorCommand
 from pos_integrations import inbound
 from pos_integrations.models import WebhookLog, WebhookStatus
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Needs no broker and no worker. Exit code 1 when rows are parked afterwards."""
 
     help = "Work off waiting webhooks now."
@@ -34,4 +33,4 @@ class Command(BaseCommand):
         failed = WebhookLog.objects.filter(status=WebhookStatus.FAILED).count()
         self.stdout.write(f"Done: {rows} worked off; {failed} will be tried again, {parked} are parked.")
         if parked:
-            raise SystemExit(1)
+            raise self.needs_a_person(f"{parked} webhooks wait for a person: see the ledger in the admin.")

@@ -6,16 +6,15 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from ding.errors import DomainError
+from ding.operator_command import OperatorCommand
 from pos_integrations.menu_sync import Trigger, sync_menu
 from pos_integrations.models import RestaurantPosIntegration
 
 BAR = 24
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Exit code 1 when a menu could not be synchronised or was held."""
 
     help = "Fetch menus from the POS and make them ours."
@@ -30,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Sync, one after the other."""
         if bool(options["restaurant"]) == options["all"]:
-            raise CommandError("Say which restaurant (its id), or --all.")
+            raise self.refusal("Say which restaurant (its id), or --all.")
         integrations = RestaurantPosIntegration.objects.filter(active=True).select_related(
             "restaurant", "pos_provider"
         )
@@ -38,7 +37,7 @@ class Command(BaseCommand):
             integrations = integrations.filter(restaurant=options["restaurant"])
         found = list(integrations.order_by("pk"))
         if not found:
-            raise CommandError("There is no active integration. Set one up in the admin or through the API.")
+            raise self.refusal("There is no active integration. Set one up in the admin or through the API.")
         failed = 0
         for number, integration in enumerate(found):
             try:
@@ -68,7 +67,7 @@ class Command(BaseCommand):
                     f"found {problem['found']}; {problem['done']}"
                 )
         if failed:
-            raise CommandError(f"{failed} of {len(found)} menus could not be synchronised.")
+            raise self.needs_a_person(f"{failed} of {len(found)} menus could not be synchronised.")
 
     def _bar(self, number: int, total: int, name: str) -> Any:
         """Show the step on one line of a terminal; say nothing where nobody looks."""
