@@ -40,6 +40,8 @@ class StockVerdict:
     APPLIED = "applied"
     DUPLICATE = "duplicate"
     STALE = "stale"
+    # Of some ids, applied; the menu has not all of them.
+    PARTLY = "partly"
     UNKNOWN_ITEM = "unknown_item"
 
 
@@ -107,7 +109,8 @@ def _stock_verdict(
         or row.stock_changed_at < happened_at
         or (row.stock_changed_at == happened_at and _said(row) != report.available)
     ]
-    if not fresh:
+    is_whole = {row.external_id for row in named}.issuperset(report.external_ids)
+    if not fresh and is_whole:
         same = all(_said(row) == report.available for row in named)
         return StockVerdict.DUPLICATE if same else StockVerdict.STALE
     for row in fresh:
@@ -119,7 +122,7 @@ def _stock_verdict(
         row.stock_changed_at = happened_at
         row.updated_at = now
         touched[type(row)][row.pk] = row
-    return StockVerdict.APPLIED
+    return StockVerdict.APPLIED if is_whole else StockVerdict.PARTLY
 
 
 def _said(row: Sellable) -> bool:

@@ -14,15 +14,15 @@ from ding.errors import Conflict
 from menus.snapshot import OrderType
 from orders.models import ChangeSource, Order, OrderStatusHistory
 from orders.signals import order_status_changed, orders_unconfirmed
-from orders.status import OrderStatus, can_move
+from orders.status import FINAL, OrderStatus, can_move
 
 
 class Verdict(StrEnum):
     """What became of a report. Only `applied` changed anything."""
 
     APPLIED = "applied"
-    DUPLICATE = "duplicate"  # the order is in that status already
-    LATE = "late"  # the order is further on, or finished
+    DUPLICATE = "duplicate"  # the order is in that status already, and nothing else in it is new
+    LATE = "late"  # the order is further on, or finished, and nothing else in it is new
     STALE = "stale"  # older than what the order knows
     UNKNOWN_ORDER = "unknown_order"
     FOREIGN_ORDER = "foreign_order"  # another restaurant's
@@ -72,6 +72,7 @@ def report_statuses(reports: Sequence[StatusReport]) -> list[ReportResult]:
     now = timezone.now()
     results: list[ReportResult] = []
     changes: list[OrderStatusHistory] = []
+    touched: dict[int, Order] = {}
     for report in reports:
         order = orders.find(report)
         if order is None:
@@ -81,8 +82,10 @@ def report_statuses(reports: Sequence[StatusReport]) -> list[ReportResult]:
         verdict, change = _apply(order, report, now)
         if change is not None:
             changes.append(change)
+        if verdict is Verdict.APPLIED:
+            touched[order.pk] = order
         results.append(ReportResult(verdict, order.pk))
-    _save(changes)
+    _save(touched, changes)
     return results
 
 
@@ -101,7 +104,7 @@ def change_status(
         restaurant_id=order.restaurant_id, status=status, source=source, changed_by=changed_by, reason=reason
     )
     verdict, change = _apply(order, report, timezone.now())
-    _save([change] if change else [])
+    _save({order.pk: order} if change else {}, [change] if change else [])
     return verdict
 
 
@@ -157,23 +160,28 @@ def reopen_order(order_id: int, *, changed_by: str, reason: str) -> None:
     order.status = OrderStatus.PENDING
     order.updated_at = now
     order.cancelled_at, order.cancellation_reason = None, ""
-    _save([change])
+    _save({order.pk: order}, [change])
 
 
 def _apply(order: Order, report: StatusReport, now: dt.datetime) -> tuple[Verdict, OrderStatusHistory | None]:
-    """Move `order` in memory if the rules allow it."""
+    """Move `order` in memory if the rules allow it.
+
+    A POS's report that moves nothing may still bring news: the rider, or that the restaurant changed the order.
+    """
     status = report.status
     if status == OrderStatus.REJECTED and order.status not in (OrderStatus.PENDING, OrderStatus.REJECTED):
         # A kitchen that had taken the order and refuses it afterwards has cancelled it.
         status = OrderStatus.CANCELLED
     # A clock that runs ahead must not make every later report look old.
     happened_at = min(report.happened_at or now, now)
-    if order.status == status:
-        return Verdict.DUPLICATE, None
+    is_old = bool(order.pos_status_updated_at and happened_at < order.pos_status_updated_at)
     if not can_move(order.status, status):
-        return Verdict.LATE, None
+        if report.source == ChangeSource.POS and not is_old and _note_pos_facts(order, report):
+            order.updated_at = now
+            return Verdict.APPLIED, None
+        return Verdict.DUPLICATE if order.status == status else Verdict.LATE, None
     if report.source == ChangeSource.POS:
-        if order.pos_status_updated_at and happened_at < order.pos_status_updated_at:
+        if is_old:
             return Verdict.STALE, None
         order.pos_status_updated_at = happened_at
     change = OrderStatusHistory(
@@ -195,24 +203,39 @@ def _apply(order: Order, report: StatusReport, now: dt.datetime) -> tuple[Verdic
         order.cancellation_reason = report.reason[:500]
     if report.source == ChangeSource.POS:
         _note_pos_facts(order, report)
-    minutes = report.prep_minutes
-    if order.order_type == OrderType.DELIVERY and report.delivery_minutes is not None:
-        minutes = report.delivery_minutes
-    if minutes:
-        order.estimated_delivery_time = happened_at + dt.timedelta(minutes=minutes)
+    order.estimated_delivery_time = order.estimated_delivery_time or _promised(order, report, happened_at)
     return Verdict.APPLIED, change
 
 
-def _note_pos_facts(order: Order, report: StatusReport) -> None:
-    """What the POS tells beside the status: an answer without such a fact does not take it back."""
+def _promised(order: Order, report: StatusReport, happened_at: dt.datetime) -> dt.datetime | None:
+    """When the guest may expect the food, by the first report that says so.
+
+    A POS repeats its minutes with every later status: counted anew each time, the food would never come nearer.
+    What is ready needs no more preparation.
+    """
+    minutes = report.prep_minutes if order.status in (OrderStatus.CONFIRMED, OrderStatus.PREPARING) else None
+    on_its_way = order.order_type == OrderType.DELIVERY and order.status not in FINAL
+    if on_its_way and report.delivery_minutes is not None:
+        minutes = report.delivery_minutes
+    if not minutes:
+        return None
+    soonest = happened_at + dt.timedelta(minutes=minutes)
+    return max(soonest, order.scheduled_for) if order.scheduled_for else soonest
+
+
+def _note_pos_facts(order: Order, report: StatusReport) -> bool:
+    """What the POS tells beside the status; whether any is new. A report without a fact does not take it back."""
+    before = [getattr(order, column) for column in _POS_FACTS]
     order.pos_order_id = order.pos_order_id or report.pos_order_id
     order.rider_name = report.rider_name[:200] or order.rider_name
     order.rider_phone = report.rider_phone[:50] or order.rider_phone
     order.modified_by_restaurant |= report.modified
     if report.auto_accepted is not None:
         order.auto_accepted = report.auto_accepted
+    return before != [getattr(order, column) for column in _POS_FACTS]
 
 
+_POS_FACTS = ("pos_order_id", "rider_name", "rider_phone", "modified_by_restaurant", "auto_accepted")
 _CHANGED_COLUMNS = (
     "status",
     "updated_at",
@@ -221,23 +244,18 @@ _CHANGED_COLUMNS = (
     "cancelled_at",
     "cancellation_reason",
     "estimated_delivery_time",
-    "pos_order_id",
-    "rider_name",
-    "rider_phone",
-    "modified_by_restaurant",
-    "auto_accepted",
+    *_POS_FACTS,
 )
 
 
-def _save(changes: list[OrderStatusHistory]) -> None:
-    if not changes:
-        return
-    orders = {change.order_id: change.order for change in changes}
+def _save(orders: dict[int, Order], changes: list[OrderStatusHistory]) -> None:
     if len(orders) == 1:
         (order,) = orders.values()
         order.save(update_fields=_CHANGED_COLUMNS)
-    else:
+    elif orders:
         Order.objects.bulk_update(orders.values(), _CHANGED_COLUMNS)
+    if not changes:
+        return
     OrderStatusHistory.objects.bulk_create(changes)
     order_status_changed.send(sender=Order, changes=changes)
 

@@ -290,6 +290,44 @@ def test_the_promise_is_the_delivery_time_for_deliveries_only(
     assert order.estimated_delivery_time == EARLIER + dt.timedelta(minutes=minutes)
 
 
+def test_minutes_that_are_told_again_with_every_status_are_promised_once(restaurant: Restaurant) -> None:
+    order = make_order(restaurant, order_type="DELIVERY")
+    for n, status in enumerate([S.CONFIRMED, S.READY, S.DISPATCHED, S.DELIVERED]):
+        happened_at = EARLIER + dt.timedelta(minutes=10 * n)
+        report_statuses([report(order, status, happened_at=happened_at, prep_minutes=20)])
+        order.refresh_from_db()
+        assert order.estimated_delivery_time == EARLIER + dt.timedelta(minutes=20)
+
+
+@pytest.mark.parametrize(
+    ("order_type", "status", "promised"),
+    [
+        ("PICKUP", S.READY, None),
+        ("PICKUP", S.DELIVERED, None),
+        ("DELIVERY", S.READY, 45),
+        ("DELIVERY", S.DISPATCHED, 45),
+        ("DELIVERY", S.DELIVERED, None),
+        ("DELIVERY", S.REJECTED, None),
+    ],
+)
+def test_what_is_ready_needs_no_more_preparation(
+    restaurant: Restaurant, order_type: str, status: OrderStatus, promised: int | None
+) -> None:
+    order = make_order(restaurant, order_type=order_type)
+    report_statuses([report(order, status, prep_minutes=20, delivery_minutes=45)])
+    order.refresh_from_db()
+    expected = EARLIER + dt.timedelta(minutes=promised) if promised else None
+    assert order.estimated_delivery_time == expected
+
+
+def test_an_order_for_later_is_not_promised_sooner(restaurant: Restaurant) -> None:
+    tomorrow = EARLIER + dt.timedelta(days=1)
+    order = make_order(restaurant, scheduled_for=tomorrow)
+    report_statuses([report(order, S.CONFIRMED, prep_minutes=20)])
+    order.refresh_from_db()
+    assert order.estimated_delivery_time == tomorrow
+
+
 def test_long_reasons_are_cut_to_what_the_column_holds(restaurant: Restaurant) -> None:
     order = make_order(restaurant)
 
@@ -401,3 +439,37 @@ def test_a_later_report_without_a_rider_does_not_take_the_rider_back(restaurant)
     report_statuses([report(order, S.DELIVERED, happened_at=LATER)])
     order.refresh_from_db()
     assert (order.status, order.rider_name) == ("delivered", "Test Rider")
+
+
+def test_a_repeat_that_brings_news_is_heard_and_moves_nothing(restaurant, sent):
+    order = make_order(restaurant)
+    report_statuses([report(order, S.CONFIRMED), report(order, S.DISPATCHED)])
+    news = {"rider_name": "Test Rider", "rider_phone": "9000000003", "modified": True, "auto_accepted": True}
+    for values in (news, {"rider_name": "Other Rider"}):
+        (result,) = report_statuses([report(order, S.DISPATCHED, happened_at=LATER, **values)])
+        assert result.verdict is Verdict.APPLIED
+    order.refresh_from_db()
+    assert (order.rider_name, order.rider_phone) == ("Other Rider", "9000000003")
+    assert (order.modified_by_restaurant, order.auto_accepted, order.status) == (True, True, S.DISPATCHED)
+    assert order.history.count() == 2
+    assert len(sent) == 1
+    (again,) = report_statuses([report(order, S.DISPATCHED, happened_at=LATER, **news | {"rider_name": ""})])
+    assert again.verdict is Verdict.DUPLICATE
+
+
+def test_an_order_changed_by_the_restaurant_is_known_as_such_however_late_it_says_so(restaurant):
+    order = make_order(restaurant)
+    report_statuses([report(order, S.CONFIRMED), report(order, S.READY)])
+    (late,) = report_statuses([report(order, S.CONFIRMED, happened_at=LATER, modified=True)])
+    assert late.verdict is Verdict.APPLIED
+    order.refresh_from_db()
+    assert (order.status, order.modified_by_restaurant) == (S.READY, True)
+
+
+def test_news_in_a_replayed_old_report_is_not_heard(restaurant):
+    order = make_order(restaurant)
+    report_statuses([report(order, S.DISPATCHED, happened_at=LATER, rider_name="Test Rider")])
+    (old,) = report_statuses([report(order, S.DISPATCHED, rider_name="Nobody")])
+    assert old.verdict is Verdict.DUPLICATE
+    order.refresh_from_db()
+    assert order.rider_name == "Test Rider"

@@ -120,6 +120,8 @@ class PosAdapter:
     config_fields: ClassVar[tuple[ConfigField, ...]] = ()
     api_key_field: ClassVar[str] = "api_key"
     external_id_help: ClassVar[str] = "The POS's id of the restaurant."
+    # Where it is reached, in words for the form.
+    endpoint_help: ClassVar[str] = ""
     # What the POS promises.
     dedupes_by_reference: ClassVar[Dedupes] = Dedupes.NO
     can_query: ClassVar[bool] = False

@@ -170,6 +170,8 @@ class IntegrationAdmin(UnsignedSwitch, Guarded, StaffAdmin):
         adapter = adapter_for(provider.provider_name) if provider else None
         if adapter is not None and "pos_restaurant_id" in form.base_fields:
             form.base_fields["pos_restaurant_id"].help_text = adapter.external_id_help
+            endpoint = form.base_fields["endpoint"]
+            endpoint.help_text = f"{endpoint.help_text} {adapter.endpoint_help}".strip()
         return form
 
     def formfield_for_dbfield(self, db_field: Field[Any, Any], request: Any, **kwargs: Any) -> Any:

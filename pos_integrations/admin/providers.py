@@ -120,7 +120,12 @@ class PosProviderAdmin(Guarded, StaffAdmin):
         """With the fields that this adapter declares."""
         if obj is not None:
             kwargs["form"] = self._form_for(obj)
-        return super().get_form(request, obj, change=change, **kwargs)
+        form = super().get_form(request, obj, change=change, **kwargs)
+        adapter = registry.adapter_for(obj.provider_name) if obj else None
+        if adapter is not None and "base_api_url" in form.base_fields:
+            address = form.base_fields["base_api_url"]
+            address.help_text = f"{address.help_text} {adapter.endpoint_help}".strip()
+        return form
 
     def _form_for(self, provider: PosProvider) -> type[ConfigForm]:
         adapter = registry.adapter_for(provider.provider_name)

@@ -68,7 +68,8 @@ class VerdictFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Those of orders and of stock, and those of the door."""
         verdicts = {verdict.value for verdict in Verdict}
-        verdicts |= {StockVerdict.UNKNOWN_ITEM, "configuration", "error", "malformed", "unsupported"}
+        verdicts |= {StockVerdict.UNKNOWN_ITEM, StockVerdict.PARTLY}
+        verdicts |= {"configuration", "error", "malformed", "unsupported"}
         return [(verdict, verdict.replace("_", " ")) for verdict in sorted(verdicts)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -278,8 +278,10 @@ def _apply_stock(works: Sequence[Work]) -> None:
 def _conclude_stock(pairs: Sequence[tuple[Work, Any]], verdicts: Sequence[str]) -> None:
     for (work, _), verdict in zip(pairs, verdicts, strict=True):
         work.verdict = verdict
-        if verdict == StockVerdict.UNKNOWN_ITEM:
-            work.status, work.error = WebhookStatus.PARKED, "The menu has no such item; sync the menu."
+        if verdict in (StockVerdict.UNKNOWN_ITEM, StockVerdict.PARTLY):
+            # The menu that brings the item may be on its way; what is known already is done.
+            whose = "no such item" if verdict == StockVerdict.UNKNOWN_ITEM else "not all of these items"
+            _failed(work, verdict, f"The menu has {whose}; sync the menu.")
         elif verdict != StockVerdict.APPLIED:
             work.status = WebhookStatus.IGNORED
 

@@ -26,7 +26,8 @@ def slip_of(body: Any) -> dict[str, Any]:
             name: text(order.get(name))
             for name in (
                 *("order_type", "payment_type", "description", "table_no", "no_of_persons", "otp"),
-                *("total", "tax_total", "discount_total", "delivery_charges", "packing_charges"),
+                *("total", "tax_total", "discount_total"),
+                *("delivery_charges", "packing_charges", "service_charge"),
                 *("collect_cash", "created_on", "preorder_date", "preorder_time", "advanced_order"),
             )
         },

@@ -475,7 +475,20 @@ def test_a_provider_without_an_adapter_can_still_be_looked_at_and_switched_off(o
 def test_the_form_asks_what_the_adapter_declares(operator, integration):
     form = operator.get(page(integration)).context["adminform"].form
 
-    assert form.fields["pos_restaurant_id"].help_text == adapter_for("petpooja").external_id_help
+    petpooja = adapter_for("petpooja")
+    assert form.fields["pos_restaurant_id"].help_text == petpooja.external_id_help
+    assert (
+        form.fields["endpoint"].help_text == f"Only if it is not the provider's own. {petpooja.endpoint_help}"
+    )
+    for words in (
+        "https://pponlineordercb.petpooja.com, nothing after it",
+        "fixed IP",
+        "qle1yy2ydc",
+        "47pfzh5sf2",
+    ):
+        assert words in petpooja.endpoint_help
+    provider = operator.get(page(integration.pos_provider)).context["adminform"].form
+    assert provider.fields["base_api_url"].help_text.endswith(petpooja.endpoint_help)
     assert form.fields["config_push_retries"].help_text.endswith("Inherited: 7.")
     assert form.fields["config_call_timeout_seconds"].help_text.endswith("Inherited: 20.")
     assert form.fields["config_access_token"].help_text.endswith("Inherited: set, ends in …PROV.")

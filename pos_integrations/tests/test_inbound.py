@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from decimal import Decimal
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from menus.models import Menu
+from menus.models import Item, Menu
 from orders.models import Order, OrderStatusHistory
 from orders.tests.factories import make_order
 from pos_integrations import inbound, outbound
@@ -768,10 +769,32 @@ def test_an_inventory_update_switches_an_item_off_and_on(at, client):
     assert verdicts() == [("processed", "applied"), ("processed", "applied"), ("ignored", "stale")]
 
 
-def test_stock_of_an_unknown_item_waits_for_a_person(at, client):
+def test_stock_of_an_unknown_item_is_looked_at_again_and_then_waits_for_a_person(at, client):
     send(client, "inventory-update", stock("999", "0"))
+    for _ in range(4):
+        drain()
+        assert verdicts() == [("failed", "unknown_item")]
+        make_all_due()
     drain()
     assert verdicts() == [("parked", "unknown_item")]
+    assert only().error_message == "The menu has no such item; sync the menu."
+
+
+def test_stock_that_comes_before_its_item_holds_once_the_menu_brings_it(at, client):
+    send(client, "inventory-update", stock([at.pizza.external_id, "999"], "0"))
+    drain()
+    at.pizza.refresh_from_db()
+    assert (at.pizza.in_stock, verdicts()) == (False, [("failed", "partly")])
+    send(client, "inventory-update", stock(at.pizza.external_id, "1"))
+    drain()
+    new = Item.objects.create(restaurant=at.restaurant, external_id="999", name="New", price=Decimal(10))
+    make_all_due()
+    drain()
+    at.pizza.refresh_from_db()
+    new.refresh_from_db()
+    # The first report is older than the second by now, but the only one of the new item.
+    assert (at.pizza.in_stock, new.in_stock) == (True, False)
+    assert verdicts() == [("processed", "applied")] * 2
 
 
 def test_another_restaurant_s_item_of_the_same_id_is_left_alone(at, other, client):

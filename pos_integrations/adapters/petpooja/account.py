@@ -26,6 +26,12 @@ EXTERNAL_ID_HELP = (
     "id of the dashboard: orders sent with that are answered with success and never reach the kitchen."
 )
 
+ENDPOINT_HELP = (
+    f"Production: https://{PRODUCTION_HOST}, nothing after it; PetPooja must have allowed this server's fixed IP "
+    f"address. Staging: https://{STAGING_HOSTS[0]}/V1 (or {STAGING_HOSTS[1]}/V1): it takes every order, and no "
+    "kitchen sees any."
+)
+
 _MAPPING_CODE = re.compile(r"[a-z0-9]{8,10}")
 _NO_SPACES: dict[str, Any] = {
     "pattern": r"[!-~]+",

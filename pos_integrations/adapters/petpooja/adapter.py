@@ -36,6 +36,7 @@ class PetPoojaAdapter(PosAdapter):
     config_fields = accounts.CONFIG_FIELDS
     api_key_field = "app_key"
     external_id_help = accounts.EXTERNAL_ID_HELP
+    endpoint_help = accounts.ENDPOINT_HELP
     # Staging took a second save of one order without a second ticket; production was never tried.
     dedupes_by_reference = Dedupes.UNPROVEN
     can_query = False

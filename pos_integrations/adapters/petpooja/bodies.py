@@ -76,4 +76,4 @@ def check_ids(ids: tuple[str, ...], field: str) -> None:
 
 def reason(text: str) -> str:
     """Somebody's words, on one line and not too long."""
-    return values.one_line(text)[:MAX_REASON]
+    return values.one_line(values.unescaped(text))[:MAX_REASON]

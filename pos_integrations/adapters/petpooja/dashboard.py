@@ -1,7 +1,8 @@
 """PetPooja's own calls whose addresses are typed into its dashboard → events: menu, stock, store.
 
-They carry no signature and no time; the fixed secret of the restaurant's integration, in the address or in
-the header that the dashboard lets one set, is their only proof, and the core compares it.
+They carry no signature; the fixed secret of the restaurant's integration, in the address or in the header that
+the dashboard lets one set, is their only proof, and the core compares it. They carry no time either: what they
+say was so when it arrived, however late it is worked off.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def stock(request: WebhookRequest, account: Account) -> list[Event]:
     if addons is None:
         raise MalformedPayload("type is neither item nor addon.", field="type")
     until = None if available else _back_on(body, request, account)
-    return [StockChanged(body.itemID, available, addons, until=until)]
+    return [StockChanged(body.itemID, available, addons, happened_at=request.received_at, until=until)]
 
 
 def store_status_get(request: WebhookRequest, account: Account) -> list[Event]:
@@ -89,7 +90,8 @@ def store_status_update(request: WebhookRequest, account: Account) -> list[Event
     if is_open is None:
         raise MalformedPayload("store_status is neither 1 nor 0.", field="store_status")
     until = None if is_open else _later(body.turn_on_time, request, account)
-    return [StoreStatusChanged(is_open, reason=bodies.reason(body.reason), until=until)]
+    why = bodies.reason(body.reason)
+    return [StoreStatusChanged(is_open, reason=why, until=until, happened_at=request.received_at)]
 
 
 def _back_on(body: incoming.StockPush, request: WebhookRequest, account: Account) -> dt.datetime | None:

@@ -9,6 +9,7 @@ Source: PetPooja online ordering API v2.1.0 reference; its type column disagrees
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
@@ -31,6 +32,8 @@ _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{0,15})?|[+-]?\.\d{1,15}", re.ASCII)
 _MINUTES = re.compile(r"(\d{1,4})(\.0+)?\s*(m|mins?|minutes?)?\.?", re.ASCII | re.IGNORECASE)
 # No database and no UTF-8 writer takes half a character; a NUL or a bell is never meant.
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# Only with its semicolon: "Fish &copy" is no copyright.
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.ASCII | re.IGNORECASE)
 
 
 def is_blank(value: Any) -> bool:
@@ -46,6 +49,14 @@ def clean(text: str) -> str:
 def one_line(text: str) -> str:
     """`text` with every run of white space as one space."""
     return " ".join(clean(text).split())
+
+
+def unescaped(text: str) -> str:
+    """`text` with HTML's way of writing signs undone, once: `Mac &amp; Cheese` → `Mac & Cheese`.
+
+    Their dashboard is a web page, and some of what is typed there comes out as it was stored for it.
+    """
+    return clean(_ENTITY.sub(lambda found: html.unescape(found[0]), text)) if "&" in text else text
 
 
 def _text(value: Any) -> str:
@@ -105,11 +116,11 @@ def _name(value: Any) -> str:
 
 
 def _optional_name(value: Any) -> str:
-    return _short(one_line(_text(value)), MAX_NAME)
+    return _short(one_line(unescaped(_text(value))), MAX_NAME)
 
 
 def _long_text(value: Any) -> str:
-    return _short(_text(value), MAX_TEXT)
+    return _short(unescaped(_text(value)), MAX_TEXT)
 
 
 def _url(value: Any) -> str:
@@ -248,11 +259,12 @@ def rows(value: Any) -> list[Any]:
     Raises:
         ValueError: it is none.
     """
-    if is_blank(value):
+    if is_blank(value) or value is False:
         return []
     if isinstance(value, dict):
-        # PHP writes a list with gaps as an object: {"0": …, "2": …}.
-        return list(value.values())
+        # PHP writes a list with gaps as an object: {"0": …, "2": …}, or one row without its list.
+        is_list = all(key.isdigit() or isinstance(row, dict) for key, row in value.items())
+        return list(value.values()) if is_list else [value]
     if not isinstance(value, list):
         raise ValueError("is not a list")
     return value

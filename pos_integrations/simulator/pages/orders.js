@@ -127,11 +127,11 @@ function line({ quantity, name, variation, final_price: price, note, addons }) {
 
 function totals(order) {
   const rows = [
-    ["Lines", order.lines_total],
-    ["Discount", order.discount_total],
-    ["Tax", order.tax_total],
+    [Number(order.discount_total) ? `Lines, ${order.discount_total} off` : "Lines", order.lines_total],
     ["Packing", order.packing_charges],
     ["Delivery", order.delivery_charges],
+    ["Service", order.service_charge],
+    ["Tax", order.tax_total],
     ["Collect in cash", order.collect_cash],
   ].filter(([, value]) => Number(value));
   return el(

@@ -26,7 +26,7 @@ from pos_integrations.errors import ConfigurationError, MalformedPayload
 
 __all__ = ["MAX_PROBLEMS", "load", "mapping_code", "read_document", "read_menu"]
 
-# Used where the menu's own `attributes` list does not name the id.
+# Published; the menu's own `attributes` list names the others, in words of its own.
 DIETS = {"1": "veg", "2": "non-veg", "5": "other", "24": "egg"}
 MAX_DIET = 20
 
@@ -68,7 +68,7 @@ def read_document(content: dict[str, Any], *, external_id: str, marketplace: boo
     tax_rows = tuple(taxes(document))
     tax_ids = {tax.external_id for tax in tax_rows}
     attributes = document.rows(schema.Attribute, document.listed("attributes"))
-    diets = DIETS | {row.attributeid: row.attribute.lower()[:MAX_DIET] for row in attributes}
+    diets = {row.attributeid: row.attribute.lower()[:MAX_DIET] for row in attributes} | DIETS
     groups = tuple(addon_groups(document, diets))
     headings = tuple(categories(document))
     around = Surroundings(

@@ -30,12 +30,13 @@ def categories(document: Document) -> Iterator[CategorySnapshot]:
                 rank=heading.rank or 0,
                 image_url=heading.image_url,
             )
+    parents = _parents(document, rows, wanted, ids - headings.keys())
     for row in rows:
         details = {"group": groups.get(row.group_category_id, ""), "tags": list(row.tags)}
         yield CategorySnapshot(
             external_id=row.categoryid,
             name=row.categoryname,
-            parent_id=_parent(document, row, wanted),
+            parent_id=parents[row.categoryid],
             active=row.active,
             rank=row.categoryrank or 0,
             image_url=row.category_image_url,
@@ -44,13 +45,32 @@ def categories(document: Document) -> Iterator[CategorySnapshot]:
         )
 
 
-def _parent(document: Document, row: schema.Category, wanted: set[str]) -> str:
-    parent = row.parent_category_id if row.parent_category_id != "0" else ""
-    if parent and parent not in wanted:
-        done = "put at the top (not in the menu)"
-        document.problem("category", row.categoryid, "parent_category_id", parent, done)
-        return ""
-    return parent
+def _parents(
+    document: Document, rows: list[schema.Category], headings: set[str], categories: set[str]
+) -> dict[str, str]:
+    """What each category is under: a heading, or another category; never, by whatever way, itself."""
+    found: dict[str, str] = {}
+    for row in rows:
+        parent, why = row.parent_category_id if row.parent_category_id != "0" else "", ""
+        if parent and parent not in headings | categories:
+            why = "not in the menu"
+        elif row.categoryid in _above(parent, found):
+            why = "is under this one"
+        if why:
+            document.problem(
+                "category", row.categoryid, "parent_category_id", parent, f"put at the top ({why})"
+            )
+        found[row.categoryid] = "" if why else parent
+    return found
+
+
+def _above(category: str, parents: dict[str, str]) -> list[str]:
+    """A category and all that it is under, as far as that is known."""
+    chain = []
+    while category:
+        chain.append(category)
+        category = parents.get(category, "")
+    return chain
 
 
 def _opening(document: Document, row: schema.Category) -> tuple[OpeningWindow, ...]:

@@ -116,6 +116,6 @@ def _time(field: str, text: str) -> dt.time | None:
     if not text:
         return None
     try:
-        return dt.time.fromisoformat(text).replace(tzinfo=None)
+        return times.clock(text)
     except ValueError as error:
-        raise Unusable(field, text, "is not a time such as 18:30") from error
+        raise Unusable(field, text, str(error)) from error

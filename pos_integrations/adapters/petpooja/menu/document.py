@@ -75,9 +75,11 @@ class Document:
 
     def details(self) -> dict[str, Any]:
         """`restaurants[0].details`: who the menu is for, and the charges. Empty when there are none."""
-        restaurants = self.listed("restaurants")
-        first = restaurants[0] if restaurants and isinstance(restaurants[0], dict) else {}
-        found = first.get("details")
+        restaurants = self.content.get("restaurants")
+        if isinstance(restaurants, dict) and "details" not in restaurants:
+            restaurants = list(restaurants.values())
+        first = restaurants[0] if isinstance(restaurants, list) and restaurants else restaurants
+        found = first.get("details") if isinstance(first, dict) else None
         return found if isinstance(found, dict) else {}
 
     def listed(self, key: str, *, expected: bool = False) -> list[Any]:
@@ -92,7 +94,7 @@ class Document:
             self.problem("menu", "", key, value, "taken as empty")
         return rows
 
-    def rows(self, model: type[R], raw: list[Any], seen: set[str] | None = None) -> Iterator[R]:
+    def rows(self, model: type[R], raw: Iterable[Any], seen: set[str] | None = None) -> Iterator[R]:
         """The usable rows, each id once; `seen` holds the ids used elsewhere in the menu."""
         seen = set() if seen is None else seen
         for value in raw:

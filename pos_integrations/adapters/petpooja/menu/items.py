@@ -33,12 +33,8 @@ class Surroundings:
 
 def items(document: Document, around: Surroundings) -> Iterator[ItemSnapshot]:
     """All items that can be sold at a price we know."""
-    # With variations the item's own price is "0" or a leftover: not even looked at.
-    raw = [
-        {**row, "price": None} if isinstance(row, dict) and row.get("variation") else row
-        for row in document.listed("items", expected=True)
-    ]
     seen: set[str] = set()
+    raw = map(_without_leftover, document.listed("items", expected=True))
     for row in document.rows(schema.Item, raw):
         variations = tuple(_variations(document, row, seen, around))
         if row.variation and not variations:
@@ -76,7 +72,7 @@ def items(document: Document, around: Surroundings) -> Iterator[ItemSnapshot]:
             # Signed anew at each fetch, good for 24 hours. Without its signature it opens nothing.
             image_url=row.item_image_url,
             prep_minutes=row.minimumpreparationtime,
-            details=_details(row),
+            details=_details(document, row),
         )
 
 
@@ -97,10 +93,15 @@ def _variations(
         )
 
 
-def _details(row: schema.Item) -> dict[str, Any]:
+def _without_leftover(row: Any) -> Any:
+    """With variations the item's own price is "0" or a leftover: not even looked at."""
+    return {**row, "price": None} if isinstance(row, dict) and row.get("variation") else row
+
+
+def _details(document: Document, row: schema.Item) -> dict[str, Any]:
     """What is for display only. Their misspelt `protien` ends here."""
     nutrition = {("protein" if key == "protien" else key): value for key, value in row.nutrition.items()}
-    combo = [schema.ComboPart.model_validate(part) for part in row.combo_items if isinstance(part, dict)]
+    parts = (document.row(schema.ComboPart, part, row.itemid) for part in row.combo_items)
     details = {
         "tags": list(row.item_tags),
         "cuisine": list(row.cuisine),
@@ -115,7 +116,8 @@ def _details(row: schema.Item) -> dict[str, Any]:
                 "name": part.name,
                 "quantity": part.quantity,
             }
-            for part in combo
+            for part in parts
+            if part
         ],
         "nutrition": plain(nutrition),
     }

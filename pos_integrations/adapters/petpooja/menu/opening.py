@@ -13,6 +13,8 @@ from pos_integrations.adapters.petpooja import times, values
 from pos_integrations.adapters.petpooja.menu.document import parse
 
 MAX_WINDOWS = 100
+# Text of JSON, or such a text written as JSON once more.
+MOST_WRAPPED = 2
 
 
 def read_opening(value: Any) -> tuple[OpeningWindow, ...]:
@@ -24,11 +26,12 @@ def read_opening(value: Any) -> tuple[OpeningWindow, ...]:
     """
     if values.is_blank(value):
         return ()
-    if isinstance(value, str):
-        try:
-            value = parse(value)
-        except (ValueError, RecursionError) as error:
-            raise ValueError("is not JSON") from error
+    for _ in range(MOST_WRAPPED):
+        if isinstance(value, str):
+            try:
+                value = parse(value)
+            except (ValueError, RecursionError) as error:
+                raise ValueError("is not JSON") from error
     windows: dict[OpeningWindow, None] = {}
     for schedule in values.rows(value):
         if not isinstance(schedule, dict):

@@ -128,6 +128,8 @@ class Variation(Row):
 class ComboPart(Row):
     """`combo_items[]` of an item."""
 
+    kind = "combo"
+
     item_id: OptionalId = ""
     variation_item_id: OptionalId = ""
     name: Text = ""
@@ -139,7 +141,8 @@ class Item(Row):
 
     kind = "item"
     id_field = "itemid"
-    essential = frozenset({"price"})
+    # Unread variations would sell the item at its leftover price.
+    essential = frozenset({"price", "variation"})
 
     itemid: Id
     itemname: Name

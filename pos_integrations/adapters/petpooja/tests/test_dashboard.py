@@ -56,6 +56,18 @@ def store(**body: Any) -> StoreStatusChanged:
     return event
 
 
+def moved(ids: tuple[str, ...], available: bool, *, at: dt.datetime = NOW, **values: Any) -> StockChanged:
+    """What a stock call means that arrived `at`."""
+    return StockChanged(ids, available, happened_at=at, **values)
+
+
+def opened(
+    is_open: bool, reason: str = "", until: dt.datetime | None = None, *, at: dt.datetime = NOW
+) -> StoreStatusChanged:
+    """What a store call means that arrived `at`."""
+    return StoreStatusChanged(is_open, reason, until, happened_at=at)
+
+
 def india(*parts: int) -> dt.datetime:
     return dt.datetime(*parts, tzinfo=ZoneInfo("Asia/Kolkata")).astimezone(dt.UTC)
 
@@ -75,14 +87,14 @@ def test_they_share_a_secret_and_a_menu_may_be_large():
 @pytest.mark.parametrize(
     ("fixture", "event"),
     [
-        ("item_on", StockChanged(("7778660", "7778659"), True)),
-        ("addon_on", StockChanged(("1150813",), True, addons=True)),
+        ("item_on", moved(("7778660", "7778659"), True)),
+        ("addon_on", moved(("1150813",), True, addons=True)),
         (
             "addon_off",
-            StockChanged(("1150813",), False, addons=True, until=india(2026, 1, 16, 11)),
+            moved(("1150813",), False, addons=True, until=india(2026, 1, 16, 11)),
         ),
-        ("variation_off", StockChanged(("7765862",), False, until=india(2026, 1, 16, 11))),
-        ("item_off_object_ids", StockChanged(("12345", "12346"), False, until=india(2026, 1, 16))),
+        ("variation_off", moved(("7765862",), False, until=india(2026, 1, 16, 11))),
+        ("item_off_object_ids", moved(("12345", "12346"), False, until=india(2026, 1, 16))),
     ],
 )
 def test_stock_samples(fixture, event):
@@ -92,11 +104,11 @@ def test_stock_samples(fixture, event):
 def test_the_published_off_at_its_own_time():
     at = dt.datetime(2020, 2, 24, 9, 0, tzinfo=dt.UTC)
     until = dt.datetime(2020, 2, 24, 12, 30, tzinfo=dt.UTC)
-    assert parsed("stock__item_off", at) == [StockChanged(("7532306", "7865402"), False, until=until)]
+    assert parsed("stock__item_off", at) == [moved(("7532306", "7865402"), False, at=at, until=until)]
 
 
 def test_a_time_that_was_over_on_arrival_turns_nothing_on():
-    assert parsed("stock__item_off") == [StockChanged(("7532306", "7865402"), False)]
+    assert parsed("stock__item_off") == [moved(("7532306", "7865402"), False)]
 
 
 @pytest.mark.parametrize(
@@ -116,12 +128,12 @@ def test_ids_in_every_spelling(ids, found):
 
 @pytest.mark.parametrize("on", [True, 1, "1", "true", "TRUE", 1.0, "yes"])
 def test_in_stock_in_every_spelling(on):
-    assert stock(inStock=on) == StockChanged(("1",), True)
+    assert stock(inStock=on) == moved(("1",), True)
 
 
 @pytest.mark.parametrize("off", [False, 0, "0", "false", "False", "no"])
 def test_sold_out_in_every_spelling(off):
-    assert stock(inStock=off) == StockChanged(("1",), False)
+    assert stock(inStock=off) == moved(("1",), False)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +160,7 @@ def test_sold_out_in_every_spelling(off):
     ],
 )
 def test_when_to_turn_it_on_again(auto, custom, until):
-    assert stock(autoTurnOnTime=auto, customTurnOnTime=custom) == StockChanged(("1",), False, until=until)
+    assert stock(autoTurnOnTime=auto, customTurnOnTime=custom) == moved(("1",), False, until=until)
 
 
 def test_what_is_back_has_no_time_to_come_back():
@@ -198,9 +210,9 @@ def test_stock_that_cannot_be_understood_is_malformed(field, value):
 @pytest.mark.parametrize(
     ("fixture", "event"),
     [
-        ("on", StoreStatusChanged(True)),
-        ("off", StoreStatusChanged(False)),
-        ("off_text", StoreStatusChanged(False, "Kitchen closed", india(2026, 1, 16, 11))),
+        ("on", opened(True)),
+        ("off", opened(False)),
+        ("off_text", opened(False, "Kitchen closed", india(2026, 1, 16, 11))),
     ],
 )
 def test_store_samples(fixture, event):
@@ -210,7 +222,7 @@ def test_store_samples(fixture, event):
 def test_the_published_closing_at_its_own_time():
     at = dt.datetime(2023, 2, 16, 12, tzinfo=dt.UTC)
     until = dt.datetime(2023, 2, 16, 18, 30, tzinfo=dt.UTC)
-    assert parsed("store-status-update__off", at) == [StoreStatusChanged(False, until=until)]
+    assert parsed("store-status-update__off", at) == [opened(False, until=until, at=at)]
 
 
 def test_asking_for_the_store_is_no_event():
@@ -221,17 +233,17 @@ def test_asking_for_the_store_is_no_event():
 
 @pytest.mark.parametrize("value", [1, "1", True, "true", "open"])
 def test_open_in_every_spelling(value):
-    assert store(store_status=value, turn_on_time="2026-01-16 11:00:00") == StoreStatusChanged(True)
+    assert store(store_status=value, turn_on_time="2026-01-16 11:00:00") == opened(True)
 
 
 @pytest.mark.parametrize("value", [0, "0", False, "closed"])
 def test_closed_in_every_spelling(value):
-    assert store(store_status=value) == StoreStatusChanged(False)
+    assert store(store_status=value) == opened(False)
 
 
 @pytest.mark.parametrize("time", ["soon", "", None, [], "2026-01-15 11:00:00"])
 def test_closed_without_a_usable_time_is_closed_until_told(time):
-    assert store(turn_on_time=time) == StoreStatusChanged(False)
+    assert store(turn_on_time=time) == opened(False)
 
 
 def test_a_reason_is_one_line_and_not_a_book():
