@@ -31,16 +31,18 @@ def main() -> int:
     seed = options.seed if options.seed is not None else random.randrange(100_000)
     chosen = _chosen(options)
     print(f"seed {seed}", flush=True)
+    results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="ding-rig-") as name:
         folder = Path(options.folder or name)
         with Rig(folder, seed) as rig:
             spoil = rig.spoilt(options.sabotage) if options.sabotage else nullcontext()
             with spoil:
-                results = [_try(rig, fault, trials) for fault, trials in chosen]
+                for fault, trials in chosen:
+                    results.append(_try(rig, fault, trials))
+                    if options.report:
+                        report.write(Path(options.report), results[-1:], seed)
             if not options.only:
                 results += [_try(rig, fault, 1) for fault in _sanity()]
-    if options.report:
-        report.write(Path(options.report), results, seed)
     bad = [result.id for result in results if not result.is_good]
     print(f"{len(results) - len(bad)} of {len(results)} faults were borne.", flush=True)
     if bad:
