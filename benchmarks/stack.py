@@ -109,7 +109,8 @@ def web(env: dict[str, str], workers: int = 2) -> Process:
     """Granian over WSGI."""
     command = [str(BIN / "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", env["PORT"]]
     command += ["--workers", str(workers), "--blocking-threads", "4", "--no-ws", "ding.wsgi:application"]
-    return Process("web", command, env)
+    # As in docker-compose.yml.
+    return Process("web", command, {**env, "DATABASE_READ_SECONDS": "3"})
 
 
 def worker(env: dict[str, str], name: str, *, threads: int = 16) -> Process:

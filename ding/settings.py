@@ -119,6 +119,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "ding.middleware.RequestId",
+    "ding.breaker.DatabaseBreaker",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "ding.middleware.StaffPages",
@@ -235,6 +236,9 @@ LANGUAGE_CODE = "en"
 # --- Database ---
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'ding.sqlite3'}")}
+# How long one statement may keep silent before its connection counts as dead. Web processes want less: a
+# webhook's sender gives up after few seconds. Migrations of large tables want more.
+DATABASE_READ_SECONDS = env.int("DATABASE_READ_SECONDS", default=20)
 _database = DATABASES["default"]
 if not _database.get("ENGINE"):
     raise ImproperlyConfigured(
@@ -266,12 +270,12 @@ elif _database["ENGINE"].endswith("mysql"):
     _database["OPTIONS"] = {
         "charset": "utf8mb4",
         "isolation_level": "read committed",
-        "connect_timeout": 4,
-        "read_timeout": 20,
-        "write_timeout": 20,
+        "connect_timeout": 2,
+        "read_timeout": DATABASE_READ_SECONDS,
+        "write_timeout": DATABASE_READ_SECONDS,
         "init_command": (
             "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', "
-            "innodb_lock_wait_timeout = 5, time_zone = '+00:00'"
+            "innodb_lock_wait_timeout = 2, time_zone = '+00:00'"
         ),
     }
     _database.setdefault("TEST", {}).update({"CHARSET": "utf8mb4"})
