@@ -81,6 +81,11 @@ class Process:
                     found.append(int(stat.parent.name))
         return found
 
+    @property
+    def session(self) -> int:
+        """The id of the session that it and its children are in."""
+        return self._process.pid if self._process else 0
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the whole group."""
         if self._process:
@@ -105,17 +110,25 @@ class Process:
                 self.kill()
 
 
-def web(env: dict[str, str], workers: int = 2) -> Process:
-    """Granian over WSGI."""
+def web(
+    env: dict[str, str],
+    workers: int = 2,
+    *,
+    threads: int = 8,
+    app: str = "ding.wsgi:application",
+    name: str = "web",
+) -> Process:
+    """Granian over WSGI, as docker-compose.yml runs it."""
     command = [str(BIN / "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", env["PORT"]]
-    command += ["--workers", str(workers), "--blocking-threads", "4", "--no-ws", "ding.wsgi:application"]
+    command += ["--workers", str(workers), "--blocking-threads", str(threads), "--no-ws", app]
     # As in docker-compose.yml.
-    return Process("web", command, {**env, "DATABASE_READ_SECONDS": "3"})
+    return Process(name, command, {**env, "DATABASE_READ_SECONDS": "3"})
 
 
-def worker(env: dict[str, str], name: str, *, threads: int = 16) -> Process:
-    """A Celery worker for all queues."""
+def worker(env: dict[str, str], name: str, *, threads: int = 16, queues: str = "") -> Process:
+    """A Celery worker for all queues, or for some."""
     command = [str(BIN / "celery"), "-A", "ding", "worker", "-n", f"{name}@%h", "-l", "ERROR"]
+    command += ["-Q", queues] if queues else []
     command += [
         "-P",
         "threads",
@@ -145,7 +158,7 @@ def beat(env: dict[str, str]) -> Process:
     return Process("beat", command, env)
 
 
-def wait_ready(port: int, seconds: float = 30) -> None:
+def wait_ready(port: int, seconds: float = 30, path: str = "/readyz") -> None:
     """Return when the web answers and its database too.
 
     Raises:
@@ -153,7 +166,7 @@ def wait_ready(port: int, seconds: float = 30) -> None:
     """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2):
             return
         time.sleep(0.1)
     raise TimeoutError("The web server does not answer.")
