@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # MariaDB's driver is built from source, so it is installed only where it is asked for.
 DRIVER := $(if $(filter mysql:%,$(DATABASE_URL)),$(VENV)/mysql)
 
-.PHONY: run demo test check rig rig-smoke format migrations lock clean help
+.PHONY: run demo test bench check rig rig-smoke format migrations lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## /  make \1\t/' | expand -t 20
@@ -20,6 +20,9 @@ demo: $(VENV)/base $(DRIVER) .env ## place another demo order (while `make run` 
 
 test: $(VENV)/dev ## all tests, on SQLite and, where they answer, on MariaDB and Redis
 	@$(PYTHON) scripts/test.py
+
+bench: $(VENV)/dev ## how fast it is, beside floors measured in the same run
+	@$(BIN)/python benchmarks/bench.py $(BENCH)
 
 check: $(VENV)/dev ## format, lint, types, import rules, migrations
 	$(BIN)/ruff format --check .

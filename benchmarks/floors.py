@@ -116,9 +116,7 @@ def applied_in_batches(bench: Bench, orders: Sequence[tuple[str, str]], batch: i
     known = _known(bench, orders)
     fill_inbox(bench, list(orders))
     logs = [row[0] for row in bench.sql("SELECT id FROM WebhookLogs ORDER BY id")]
-    work = [
-        (log, *known[reference], reference) for log, (reference, _) in zip(logs, orders, strict=True)
-    ]
+    work = [(log, *known[reference], reference) for log, (reference, _) in zip(logs, orders, strict=True)]
     parts = [work[at : at + batch] for at in range(0, len(work), batch)]
     connections = [bench.connect() for _ in range(2)]
     lock = threading.Lock()

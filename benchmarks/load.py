@@ -50,7 +50,15 @@ def fire(
     with tempfile.NamedTemporaryFile(suffix=".requests") as file:
         pickle.dump(list(requests), file)
         file.flush()
-        command = [sys.executable, __file__, str(port), str(connections), file.name, "--seconds", str(seconds)]
+        command = [
+            sys.executable,
+            __file__,
+            str(port),
+            str(connections),
+            file.name,
+            "--seconds",
+            str(seconds),
+        ]
         done = subprocess.run(
             [*command, *(["--cycle"] if cycle else [])], check=True, capture_output=True, text=True
         )
@@ -117,9 +125,7 @@ def main() -> None:
     parser.add_argument("--cycle", action="store_true")
     options = parser.parse_args()
     requests: list[bytes] = pickle.loads(options.file.read_bytes())
-    supply: Iterator[bytes] = (
-        chain.from_iterable(repeat(requests)) if options.cycle else iter(requests)
-    )
+    supply: Iterator[bytes] = chain.from_iterable(repeat(requests)) if options.cycle else iter(requests)
     poll = select.epoll()
     busy: dict[int, _Connection] = {}
     statuses: Counter[str] = Counter()

@@ -44,7 +44,9 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def _answer(method: bytes, path: bytes, body: bytes) -> bytes | None:
     if method == b"GET":
-        answer = json.dumps({**state, "taken": len(set(taken)), "twice": len(taken) - len(set(taken))}).encode()
+        answer = json.dumps(
+            {**state, "taken": len(set(taken)), "twice": len(taken) - len(set(taken))}
+        ).encode()
         if path == b"/reset":
             state.update(now=0, most=0, orders=0)
             taken.clear()

@@ -68,7 +68,9 @@ def _webhook(environ: dict[str, Any], body: bytes) -> str:
     )
     order, old, phone, reference = cursor.fetchone()
     status = sent["status"].lower()
-    cursor.execute("UPDATE Orders SET status = %s, updated_at = UTC_TIMESTAMP(6) WHERE id = %s", (status, order))
+    cursor.execute(
+        "UPDATE Orders SET status = %s, updated_at = UTC_TIMESTAMP(6) WHERE id = %s", (status, order)
+    )
     cursor.execute(
         "INSERT INTO OrderStatusHistory (order_id, old_status, new_status, source, changed_by, change_reason,"
         " happened_at) VALUES (%s, %s, %s, 'pos', 'webhook', '', %s)",
@@ -118,7 +120,17 @@ def _order(environ: dict[str, Any], body: bytes) -> str:
             " variation_master_id, name, variation_name, base_price, unit_price, unit_discount, quantity, net_total,"
             " tax_inclusive, liability, taxes, notes) VALUES (%s, %s, %s, %s, '', '', %s, '', %s, %s, 0, %s, %s, 0,"
             " 'restaurant', '[]', '')",
-            (order, position, id_, external_id, name, price, price, line["quantity"], price * line["quantity"]),
+            (
+                order,
+                position,
+                id_,
+                external_id,
+                name,
+                price,
+                price,
+                line["quantity"],
+                price * line["quantity"],
+            ),
         )
     db.commit()
     pos = http.client.HTTPConnection(_POS.hostname or "", _POS.port, timeout=30)
@@ -127,6 +139,8 @@ def _order(environ: dict[str, Any], body: bytes) -> str:
     pos.request("POST", "/save_order", json.dumps({"orderinfo": {"OrderInfo": info}}))
     answer = json.loads(pos.getresponse().read())
     pos.close()
-    cursor.execute("UPDATE Orders SET pos_order_id = %s WHERE id = %s", (answer["orderID"] or reference, order))
+    cursor.execute(
+        "UPDATE Orders SET pos_order_id = %s WHERE id = %s", (answer["orderID"] or reference, order)
+    )
     db.commit()
     return "201 Created"

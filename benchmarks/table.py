@@ -26,7 +26,11 @@ def _ratio(figure: Figure) -> str:
 
 def line(figure: Figure) -> str:
     """One figure on one line, while the run goes on."""
-    floor = f", floor {_number(figure.floor)} ({figure.floor_name}), ratio {_ratio(figure)}" if figure.floor else ""
+    floor = (
+        f", floor {_number(figure.floor)} ({figure.floor_name}), ratio {_ratio(figure)}"
+        if figure.floor
+        else ""
+    )
     met = "" if figure.met is None else (" ok" if figure.met else " MISSED")
     goal = f" [{figure.goal}]{met}" if figure.goal else ""
     return f"{figure.path} {figure.case}: {_number(figure.value)} {figure.unit}{floor}{goal} {figure.note}"

@@ -109,7 +109,9 @@ def order_body(place: Place, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def make_orders(cursor: Any, places: Sequence[Place], count: int, *, state: str = "sent") -> list[tuple[str, str]]:
+def make_orders(
+    cursor: Any, places: Sequence[Place], count: int, *, state: str = "sent"
+) -> list[tuple[str, str]]:
     """So many pending orders by plain SQL, spread over the places, as copies of one that was really placed.
 
     `state` is that of their pushes. Returns (reference, code) of each.

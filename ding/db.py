@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, models, transaction
 from django.db.models import Func
+from django.db.models.expressions import DatabaseDefault
 from django.utils import timezone
 
 P = ParamSpec("P")
@@ -158,9 +159,103 @@ def upsert(
                 )
 
 
+def insert_rows(rows: Sequence[models.Model], *, ignore: bool = False) -> None:
+    """Insert many rows of one model, in one statement for some megabytes of them; their ids stay unknown.
+
+    What `bulk_create` does, at a third of its cost. `ignore`: leave out what is there already.
+    """
+    if not rows:
+        return
+    quote = connection.ops.quote_name
+    model, now = type(rows[0]), timezone.now()
+    columns: list[Any] = [
+        column
+        for column in model._meta.concrete_fields
+        if not isinstance(getattr(rows[0], column.attname), DatabaseDefault) or _is_stamped(column)
+        if not (column.primary_key and rows[0].pk is None)
+    ]
+    stamped = [_is_stamped(column) for column in columns]
+    names = ", ".join(quote(column.column) for column in columns)
+    table = quote(model._meta.db_table)
+    plain = [
+        _plain_row([now if own else _column_value(row, c) for c, own in zip(columns, stamped, strict=True)])
+        for row in rows
+    ]
+    with connection.cursor() as cursor:
+        for chunk in _chunks(plain):
+            if connection.vendor == "sqlite":
+                fields = ", ".join(f"json_extract(value, '$[{i}]')" for i in range(len(columns)))
+                cursor.execute(
+                    f"INSERT {'OR IGNORE ' if ignore else ''}INTO {table} ({names}) "  # noqa: S608
+                    f"SELECT {fields} FROM json_each(%s)",
+                    [json.dumps(chunk)],
+                )
+            else:
+                marks = f"({', '.join(['%s'] * len(columns))})"
+                cursor.execute(
+                    f"INSERT {'IGNORE ' if ignore else ''}INTO {table} ({names}) "  # noqa: S608
+                    f"VALUES {', '.join([marks] * len(chunk))}",
+                    [value for row in chunk for value in row],
+                )
+
+
+def _is_stamped(column: Any) -> bool:
+    return getattr(column, "auto_now", False) or getattr(column, "auto_now_add", False)
+
+
+def update_rows(model: type[models.Model], rows: Sequence[models.Model], fields: Sequence[str]) -> None:
+    """Write these `fields` of `rows`, each row its own values, in one statement for some megabytes of rows.
+
+    What `bulk_update` does with a tree of CASE and WHEN per value, which costs a hundred times as much: here
+    the values go as one JSON parameter that is joined by primary key. Values as for `upsert`.
+    """
+    if not rows:
+        return
+    quote = connection.ops.quote_name
+    columns: list[Any] = [model._meta.get_field(name) for name in fields]
+    key: Any = model._meta.pk
+    table = quote(model._meta.db_table)
+    plain = [_plain_row([row.pk, *(_column_value(row, column) for column in columns)]) for row in rows]
+    with connection.cursor() as cursor:
+        for chunk in _chunks(plain):
+            names = [(quote(column.column), f"c{i}") for i, column in enumerate(columns, 1)]
+            if connection.vendor == "sqlite":
+                fields_ = ", ".join(f"json_extract(value, '$[{i}]') AS c{i}" for i in range(len(columns) + 1))
+                changes = ", ".join(f"{name} = v.{short}" for name, short in names)
+                statement = (
+                    f"UPDATE {table} SET {changes} FROM (SELECT {fields_} FROM json_each(%s)) v "  # noqa: S608
+                    f"WHERE {table}.{quote(key.column)} = v.c0"
+                )
+            else:
+                types = ", ".join(
+                    f"c{i} {_json_type(column)} PATH '$[{i}]'" for i, column in enumerate([key, *columns])
+                )
+                changes = ", ".join(f"t.{name} = v.{short}" for name, short in names)
+                # The values first, then each row by its key: never the other way round, through the whole table.
+                statement = (
+                    f"UPDATE JSON_TABLE(%s, '$[*]' COLUMNS({types})) v STRAIGHT_JOIN {table} t "  # noqa: S608
+                    f"ON t.{quote(key.column)} = v.c0 SET {changes}"
+                )
+            cursor.execute(statement, [json.dumps(chunk)])
+
+
+def _column_value(row: models.Model, column: Any) -> Any:
+    value = getattr(row, column.attname)
+    return json.dumps(value) if isinstance(column, models.JSONField) else value
+
+
+def _json_type(column: Any) -> str:
+    if isinstance(column, models.JSONField):
+        return "longtext"  # as `json` it would come out once more in quotes
+    return str(column.db_type(connection)).removesuffix(" AUTO_INCREMENT").split(" CHECK")[0]
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
     if isinstance(value, dt.datetime):
-        return value.astimezone(dt.UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+        # As Django writes it: SQLite compares times as text.
+        return str(value.astimezone(dt.UTC).replace(tzinfo=None))
     if isinstance(value, Decimal | dt.date | dt.time):
         return str(value)
     return value

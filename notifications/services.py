@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from ding.db import transactional
+from ding.db import insert_rows, transactional
 from menus.models import Restaurant
 from notifications import wording
 from notifications.channels import (
@@ -82,7 +82,7 @@ def _owe(occasions: Sequence[tuple[Order, Event, str]]) -> int:
                 row.subject = wording.email_subject(facts)
                 row.message = wording.email_text(facts)
             rows.append(row)
-    Notification.objects.bulk_create(rows, ignore_conflicts=True)
+    insert_rows(rows, ignore=True)
     return len(rows)
 
 

@@ -7,6 +7,7 @@ paragraph. SMS texts are one line of at most 300 characters; the reason is cut f
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 import zoneinfo
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ MOST_EMAIL_NAME = 120
 _NOT_ONE_LINE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 _MANY_BLANK_LINES = re.compile(r"\n\s*\n\s*")
 _NOT_PHONE = re.compile(r"[\s().\-/]+")
+
+# Stands for the reference in kept words; of a private plane, which no name uses.
+_REFERENCE = "\U000f0000reference\U000f0000"
 
 # Text, not HTML: an apostrophe must stay one. Compiled once per process, by the engine's own cache.
 _engine = Engine(dirs=[str(Path(__file__).parent / "templates")], autoescape=False)
@@ -104,17 +108,26 @@ def international_number(phone: str, currency: str) -> str:
 
 
 def _render(facts: Facts, kind: str, *, restaurant: str, reason: str) -> str:
+    worded = _worded(facts.event, kind, facts.order_type, restaurant, facts.phone, facts.expected, reason)
+    return worded.replace(_REFERENCE, facts.reference)
+
+
+@functools.lru_cache(maxsize=2048)
+def _worded(
+    event: Event, kind: str, order_type: str, restaurant: str, phone: str, expected: str, reason: str
+) -> str:
+    """Of a hundred orders confirmed at once by one kitchen the words differ in the reference alone."""
     values = {
         "restaurant": restaurant,
-        "reference": facts.reference,
-        "delivery": facts.order_type == OrderType.DELIVERY,
-        "pickup": facts.order_type == OrderType.PICKUP,
-        "dine_in": facts.order_type == OrderType.DINE_IN,
-        "phone": facts.phone,
-        "expected": facts.expected,
+        "reference": _REFERENCE,
+        "delivery": order_type == OrderType.DELIVERY,
+        "pickup": order_type == OrderType.PICKUP,
+        "dine_in": order_type == OrderType.DINE_IN,
+        "phone": phone,
+        "expected": expected,
         "reason": reason,
     }
-    template = _engine.get_template(f"notifications/{facts.event.value}.{kind}.txt")
+    template = _engine.get_template(f"notifications/{event.value}.{kind}.txt")
     return template.render(Context(values, autoescape=False))
 
 

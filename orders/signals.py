@@ -11,7 +11,8 @@ from django.dispatch import Signal
 # Receivers: pos_integrations.receivers.owe_push
 order_placed = Signal()
 
-# Statuses of orders changed. Arguments: `changes` (list of OrderStatusHistory, saved, each with `.order`).
+# Statuses of orders changed. Arguments: `changes` (list of OrderStatusHistory, saved, each with `.order`,
+# their own ids unknown).
 # Many at once, for webhooks are worked off in batches. Not sent for the first status of a new order, nor for
 # a report that changed nothing.
 # Receivers: pos_integrations.receivers.owe_cancellations, notifications.receivers.owe_messages

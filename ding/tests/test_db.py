@@ -4,10 +4,10 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from ding import db
-from ding.db import transactional, upsert
+from ding.db import insert_rows, transactional, update_rows, upsert
 from ding.models import ApiKey
 from menus.models import Category, Item, Restaurant, Tax
 
@@ -270,3 +270,74 @@ def test_the_connection_is_as_the_settings_say(db):
                 "SELECT @@tx_isolation, @@time_zone, @@innodb_lock_wait_timeout, @@character_set_client"
             )
             assert cursor.fetchone() == ("READ-COMMITTED", "+00:00", 5, "utf8mb4")
+
+
+# --- many rows -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_many_rows_are_inserted_by_one_statement_with_every_kind_of_value(
+    restaurant, django_assert_num_queries
+):
+    rows = [
+        Category(
+            restaurant=restaurant,
+            external_id=f"c{n}",
+            name=f"Brot & Käse {n} 🥖",
+            rank=n,
+            active=bool(n % 2),
+            opening=[{"opens": "10:00"}] if n else [],
+        )
+        for n in range(50)
+    ]
+    with django_assert_num_queries(1):
+        insert_rows(rows)
+    found = list(Category.objects.order_by("rank"))
+    assert [(c.external_id, c.name, c.active) for c in found] == [
+        (f"c{n}", f"Brot & Käse {n} 🥖", bool(n % 2)) for n in range(50)
+    ]
+    assert (found[0].opening, found[1].opening) == ([], [{"opens": "10:00"}])
+    assert found[0].created_at.tzinfo is not None
+
+
+@pytest.mark.django_db
+def test_rows_that_are_there_already_are_left_out_when_that_is_asked_for(restaurant):
+    old = Category.objects.create(restaurant=restaurant, external_id="c1", name="old")
+    again = [Category(restaurant=restaurant, external_id=f"c{n}", name="new") for n in (1, 2)]
+    insert_rows(again, ignore=True)
+    assert dict(Category.objects.values_list("external_id", "name")) == {"c1": "old", "c2": "new"}
+    assert Category.objects.get(external_id="c1").pk == old.pk
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_rows(again)
+
+
+@pytest.mark.django_db
+def test_many_rows_are_updated_each_to_its_own_values(restaurant, django_assert_num_queries):
+    items = [
+        Item.objects.create(
+            restaurant=restaurant, external_id=f"i{n}", name=f"Item {n}", price=Decimal(n), details={"n": n}
+        )
+        for n in range(20)
+    ]
+    for item in items[:10]:
+        item.name, item.price = f"Größer {item.external_id}", Decimal("12.50")
+        item.stock_changed_at, item.in_stock = NOW, False
+        item.prep_minutes, item.details = None, {"words": 'a "quoted" one'}
+    columns = ("name", "price", "stock_changed_at", "in_stock", "prep_minutes", "details")
+    with django_assert_num_queries(1):
+        update_rows(Item, items[:10], columns)
+    for n, item in enumerate(Item.objects.order_by("id")):
+        if n < 10:
+            assert (item.name, item.price) == (f"Größer i{n}", Decimal("12.50"))
+            assert (item.stock_changed_at, item.in_stock) == (NOW, False)
+            assert (item.prep_minutes, item.details) == (None, {"words": 'a "quoted" one'})
+        else:
+            assert (item.name, item.price, item.in_stock) == (f"Item {n}", Decimal(n), True)
+            assert item.details == {"n": n}
+
+
+@pytest.mark.django_db
+def test_no_rows_are_no_statement(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        insert_rows([])
+        update_rows(Item, [], ("name",))

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
-from ding.db import transactional
+from ding.db import transactional, update_rows
 from menus.models import Menu
 
 
@@ -49,6 +49,5 @@ def note_announcements(announced: Mapping[int, dt.datetime]) -> set[int]:
         if row.announced_at is None or row.announced_at < happened_at:
             row.announced_at = happened_at
             news.append(row)
-    if news:
-        Menu.objects.bulk_update(news, ("announced_at",))
+    update_rows(Menu, news, ("announced_at",))
     return {row.pk for row in news}

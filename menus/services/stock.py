@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import F, Q
 from django.utils import timezone
 
-from ding.db import transactional
+from ding.db import transactional, update_rows
 from menus.models import AddOnItem, Item, Menu, Restaurant, Variation
 from menus.services.locking import lock_menus
 
@@ -77,9 +77,8 @@ def change_stock(reports: Sequence[StockReport]) -> list[str]:
         verdicts.append(_stock_verdict(report, named, now, touched))
     for table, changed in touched.items():
         if changed:
-            table._default_manager.bulk_update(
-                changed.values(), ("in_stock", "pos_in_stock", "stock_changed_at", "back_at", "updated_at")
-            )
+            columns = ("in_stock", "pos_in_stock", "stock_changed_at", "back_at", "updated_at")
+            update_rows(table, list(changed.values()), columns)
     # The same news with a later time is written down, but the guests' menu is still the same.
     moved = {
         row.restaurant_id
@@ -198,7 +197,7 @@ def change_store(reports: Sequence[StoreReport]) -> list[str]:
             verdicts.append(StockVerdict.APPLIED)
     if touched:
         columns = ("accepting_orders", "reopens_at", "store_changed_at", "updated_at")
-        Restaurant.objects.bulk_update(touched.values(), columns)
+        update_rows(Restaurant, list(touched.values()), columns)
     return verdicts
 
 

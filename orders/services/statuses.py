@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from django.utils import timezone
 
-from ding.db import transactional
+from ding.db import insert_rows, transactional, update_rows
 from ding.errors import Conflict
 from menus.snapshot import OrderType
 from orders.models import ChangeSource, Order, OrderStatusHistory
@@ -249,15 +249,22 @@ _CHANGED_COLUMNS = (
 
 
 def _save(orders: dict[int, Order], changes: list[OrderStatusHistory]) -> None:
-    if len(orders) == 1:
-        (order,) = orders.values()
-        order.save(update_fields=_CHANGED_COLUMNS)
-    elif orders:
-        Order.objects.bulk_update(orders.values(), _CHANGED_COLUMNS)
+    update_rows(Order, list(orders.values()), _CHANGED_COLUMNS)
     if not changes:
         return
-    OrderStatusHistory.objects.bulk_create(changes)
+    insert_rows(changes)
     order_status_changed.send(sender=Order, changes=changes)
+
+
+# What moving an order and telling of it takes; the other columns are many and stay where they are.
+_NEEDED_COLUMNS = (
+    *_CHANGED_COLUMNS,
+    "restaurant",
+    "reference",
+    "order_type",
+    "customer_phone",
+    "customer_email",
+)
 
 
 class _Named:
@@ -303,6 +310,5 @@ def _lock_named(reports: Sequence[StatusReport]) -> _Named:
     first, *others = (way.order_by().values_list("pk", flat=True) for way in ways)
     found = list(first.union(*others) if others else first)
     # Locked by primary key in one order, so that two batches cannot wait for each other.
-    return _Named(
-        list(Order.objects.select_for_update().filter(pk__in=sorted(found)).order_by("pk")) if found else []
-    )
+    locked = Order.objects.select_for_update().filter(pk__in=sorted(found)).order_by("pk")
+    return _Named(list(locked.only(*_NEEDED_COLUMNS)) if found else [])

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from ding.db import transactional
+from ding.db import transactional, update_rows
 from menus.services import (
     MenuHeld,
     StockReport,
@@ -54,7 +54,7 @@ from pos_integrations.models import (
 
 logger = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH = 500
 MOST_ATTEMPTS = 5
 FIRST_RETRY = dt.timedelta(seconds=10)
 # Verdicts of attempts that went through and may go through better later.
@@ -355,7 +355,8 @@ def _save(works: Sequence[Work]) -> None:
         retry = work.status == WebhookStatus.FAILED
         row.next_attempt_at = now + FIRST_RETRY * 4 ** max(0, row.attempts - 1) if retry else None
         row.processed_at = None if retry else now
-    WebhookLog.objects.bulk_update(
+    update_rows(
+        WebhookLog,
         [work.row for work in works],
         ("status", "verdict", "error_message", "order", "order_ref", "next_attempt_at", "processed_at"),
     )
