@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.core.signals import request_finished, request_started
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
@@ -22,8 +23,10 @@ class DingConfig(AppConfig):
     def ready(self) -> None:
         """Register checks and the per-connection setting of SQLite."""
         from ding import checks  # noqa: F401
-        from ding.db import raise_sqlite_parameter_limit
+        from ding.db import note_answer, raise_sqlite_parameter_limit, trust_recent_answer
         from ding.roles import set_roles
 
         post_migrate.connect(set_roles, sender=self)
         connection_created.connect(raise_sqlite_parameter_limit)
+        request_started.connect(trust_recent_answer)
+        request_finished.connect(note_answer)

@@ -6,9 +6,12 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ding.settings")
 
-application = get_wsgi_application()
+_django = get_wsgi_application()
 
 # Only now are the models there.
 from ding.incidents import watchdog  # noqa: E402
+from ding.short_way import ShortWay  # noqa: E402
+
+application = ShortWay(_django)
 
 watchdog.start("web")

@@ -76,6 +76,23 @@ class Menu(models.Model):
         return f"menu of {self.restaurant_id}, version {self.version}"
 
 
+class RenderedMenu(models.Model):
+    """A menu as guests get it, made once for all processes: `body` is the document, compressed.
+
+    Only a cache: `etag` says which version of which facts it shows, and a row may be deleted at any time.
+    """
+
+    restaurant = models.OneToOneField(Restaurant, models.CASCADE, primary_key=True, related_name="+")
+    etag = models.CharField(max_length=80, default="")
+    body = models.BinaryField(default=bytes)
+
+    class Meta:
+        db_table = "RenderedMenus"
+
+    def __str__(self) -> str:
+        return self.etag
+
+
 class MenuRow(models.Model):
     """What every row of a menu has.
 

@@ -1,16 +1,19 @@
-"""The menu to show, as bytes: made once per version and process, the same for every guest."""
+"""The menu to show, as bytes: made and compressed once per version, the same for every guest and process."""
 
 from __future__ import annotations
 
+import datetime as dt
+import functools
+import gzip
 import hashlib
 import json
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from menus.images import source_key
 from menus.models import (
@@ -21,6 +24,7 @@ from menus.models import (
     Item,
     Menu,
     MenuImage,
+    RenderedMenu,
     Restaurant,
     Tax,
     Variation,
@@ -28,28 +32,53 @@ from menus.models import (
 
 # Grows when the shape of the document changes, so that no client keeps an old one.
 SHAPE = 4
-MOST_KEPT = 64
+# What a process holds in memory, compressed bodies and plain ones together.
+MOST_KEPT_BYTES = 64 * 1024 * 1024
 TRIES = 5
+_COMPRESSED = "-gz"
 
 
 @dataclass(frozen=True, slots=True)
-class RenderedMenu:
-    """A menu as JSON, and its entity tag."""
+class Rendered:
+    """A menu as JSON, also compressed, and its entity tag."""
 
     etag: str
     body: bytes
+    compressed: bytes
+
+    @property
+    def size(self) -> int:
+        """What it takes in memory."""
+        return len(self.body) + len(self.compressed)
 
 
 _lock = threading.Lock()
-_kept: OrderedDict[str, RenderedMenu] = OrderedDict()
+_kept: OrderedDict[str, Rendered] = OrderedDict()
+# One for each restaurant that this process ever rendered: of many who ask at once one renders.
+_rendering: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
 
 
 def etag_of(restaurant: Restaurant, version: int) -> str:
     """The entity tag of one version of one menu, under the restaurant's facts of today."""
-    # Of the facts themselves, not `updated_at`, which plain SQL leaves as it was.
-    facts = json.dumps([str(restaurant.created_at), _facts(restaurant)])
+    return make_etag(
+        restaurant.pk,
+        version,
+        str(restaurant.created_at.astimezone(dt.UTC).replace(tzinfo=None)),
+        restaurant.name,
+        restaurant.currency,
+        restaurant.timezone,
+        restaurant.accepting_orders,
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def make_etag(
+    restaurant_id: int, version: int, created_at: str, name: str, currency: str, zone: str, accepting: bool
+) -> str:
+    """Of the facts themselves, not `updated_at`, which plain SQL leaves as it was."""
+    facts = json.dumps([created_at, name, currency, zone, bool(accepting)])
     digest = hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
-    return f'"m{restaurant.pk}-{version}-{digest}-{SHAPE}"'
+    return f'"m{restaurant_id}-{version}-{digest}-{SHAPE}"'
 
 
 def _facts(restaurant: Restaurant) -> dict[str, Any]:
@@ -62,13 +91,80 @@ def _facts(restaurant: Restaurant) -> dict[str, Any]:
     }
 
 
-def rendered_menu(restaurant: Restaurant, version: int) -> RenderedMenu:
-    """The menu at `version` or newer, whole: never half of one and half of the next."""
-    etag = etag_of(restaurant, version)
+def knows(if_none_match: str, etag: str) -> bool:
+    """Whether somebody who sends this has the document of `etag` already, compressed or not."""
+    known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return etag in known or compressed_tag(etag) in known
+
+
+def compressed_tag(etag: str) -> str:
+    """The same document in other bytes has another tag."""
+    return f'{etag[:-1]}{_COMPRESSED}"'
+
+
+def wants_compressed(accept_encoding: str) -> bool:
+    """Whether somebody who sends this takes gzip."""
+    codings = (coding.partition(";") for coding in accept_encoding.lower().split(","))
+    return any(
+        name.strip() in ("gzip", "x-gzip")
+        and options.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+        for name, _, options in codings
+    )
+
+
+def kept_menu(etag: str) -> Rendered | None:
+    """What this process has in memory."""
     with _lock:
         if etag in _kept:
             _kept.move_to_end(etag)
-            return _kept[etag]
+        return _kept.get(etag)
+
+
+def rendered_menu(restaurant: Restaurant, version: int) -> Rendered:
+    """The menu at `version` or newer, whole: never half of one and half of the next.
+
+    Rendered and compressed by one process, once; the others find it in the database, and from then on in
+    their memory.
+    """
+    etag = etag_of(restaurant, version)
+    if kept := kept_menu(etag):
+        return kept
+    with _rendering[restaurant.pk]:
+        if kept := kept_menu(etag):
+            return kept
+        found = _shared(restaurant, version, etag)
+    with _lock:
+        _kept[found.etag] = found
+        while len(_kept) > 1 and sum(rendered.size for rendered in _kept.values()) > MOST_KEPT_BYTES:
+            _kept.popitem(last=False)
+    return found
+
+
+def _shared(restaurant: Restaurant, version: int, etag: str) -> Rendered:
+    """From the database, or put there. Where rows can be locked, processes that want the same take turns."""
+    if stored := RenderedMenu.objects.filter(pk=restaurant.pk, etag=etag).first():
+        body = bytes(stored.body)
+        return Rendered(etag, gzip.decompress(body), body)
+    if not connection.features.has_select_for_update:
+        return _render_and_store(restaurant, version)
+    RenderedMenu.objects.bulk_create([RenderedMenu(restaurant=restaurant)], ignore_conflicts=True)
+    with transaction.atomic():
+        stored = RenderedMenu.objects.select_for_update().get(pk=restaurant.pk)
+        if stored.etag == etag:
+            body = bytes(stored.body)
+            return Rendered(etag, gzip.decompress(body), body)
+        return _render_and_store(restaurant, version)
+
+
+def _render_and_store(restaurant: Restaurant, version: int) -> Rendered:
+    rendered = _render(restaurant, version)
+    RenderedMenu.objects.update_or_create(
+        restaurant=restaurant, defaults={"etag": rendered.etag, "body": rendered.compressed}
+    )
+    return rendered
+
+
+def _render(restaurant: Restaurant, version: int) -> Rendered:
     for _ in range(TRIES):
         document = _document(restaurant)
         # Every change of any row changes the version in the same transaction: the same before and
@@ -83,15 +179,9 @@ def rendered_menu(restaurant: Restaurant, version: int) -> RenderedMenu:
             version = Menu.objects.select_for_update().get(pk=restaurant.pk).version
             document = _document(restaurant)
     document["version"] = version
-    rendered = RenderedMenu(
-        etag_of(restaurant, version),
-        json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(),
-    )
-    with _lock:
-        _kept[rendered.etag] = rendered
-        while len(_kept) > MOST_KEPT:
-            _kept.popitem(last=False)
-    return rendered
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    # The same bytes whenever it is made: no time in it.
+    return Rendered(etag_of(restaurant, version), body, gzip.compress(body, 6, mtime=0))
 
 
 def _document(restaurant: Restaurant) -> dict[str, Any]:

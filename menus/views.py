@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from ding.errors import NotFound
 from menus.models import Menu
-from menus.rendering import etag_of, rendered_menu
+from menus.rendering import Rendered, compressed_tag, etag_of, knows, rendered_menu, wants_compressed
 
 
 class MenuView(APIView):
@@ -28,14 +28,17 @@ class MenuView(APIView):
         if menu is None or not caller.sees(menu.pk):
             raise NotFound("There is no menu of this restaurant, or not for you. Has it been synchronised?")
         etag = etag_of(menu.restaurant, menu.version)
-        known = [
-            tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")
-        ]
-        if etag in known:
+        if knows(request.headers.get("If-None-Match", ""), etag):
             return HttpResponse(status=304, headers={"ETag": etag})
         rendered = rendered_menu(menu.restaurant, menu.version)
-        return HttpResponse(
-            rendered.body,
-            content_type="application/json",
-            headers={"ETag": rendered.etag, "Cache-Control": "private, no-cache"},
-        )
+        body, headers = answer(rendered, request.headers.get("Accept-Encoding", ""))
+        return HttpResponse(body, content_type="application/json", headers=headers)
+
+
+def answer(rendered: Rendered, accept_encoding: str) -> tuple[bytes, dict[str, str]]:
+    """The bytes to send to who takes these encodings, and what has to be said with them."""
+    headers = {"ETag": rendered.etag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
+    if not wants_compressed(accept_encoding):
+        return rendered.body, headers
+    headers |= {"ETag": compressed_tag(rendered.etag), "Content-Encoding": "gzip"}
+    return rendered.compressed, headers
