@@ -183,7 +183,7 @@ class PosHttp:
             exchange.duration_ms = round((time.monotonic() - started) * 1000)
         exchange.status = answer.status
         if body is not None:
-            exchange.response_body = self._masked(answer.body.decode("utf-8", "replace"))[:KEPT_CHARACTERS]
+            exchange.response_body = self._kept(answer.body)
         if 300 <= answer.status < 400:
             # Whoever redirects may have read the body first: no proof that it was not taken.
             raise OutcomeUnknown(
@@ -231,6 +231,16 @@ class PosHttp:
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 raise _told_apart(error, guard.connected) from error
         return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, content)
+
+    def _kept(self, body: bytes) -> str:
+        """The beginning of an answer, masked. A menu of megabytes is not read through for it."""
+        longest = max((len(secret.encode()) for secret in self._secrets), default=0)
+        most = 4 * KEPT_CHARACTERS + longest
+        text = self._masked(body[:most].decode("utf-8", "replace"))
+        if len(body) > most and longest:
+            # The cut may have gone through a secret.
+            text = text[:-longest]
+        return text[:KEPT_CHARACTERS]
 
     def _masked(self, text: str) -> str:
         for secret in self._secrets:

@@ -25,6 +25,7 @@ from menus.services.comparing import compare_menu, digest_of
 from menus.snapshot import MenuSnapshot
 from pos_integrations.configuration import account_for, adapter_of, http_for
 from pos_integrations.errors import ConfigurationError, PosError
+from pos_integrations.menu_recognition import digest_of_document, forget, known_again, remember
 from pos_integrations.menu_review import drop_review, keep_review, menu_in
 from pos_integrations.messages import Account
 from pos_integrations.models import (
@@ -238,16 +239,38 @@ def _problem(error: PosError | MenuHeld) -> dict[str, str]:
 def _run(
     integration: RestaurantPosIntegration, account: Account, *, force: bool, dry_run: bool, progress: Progress
 ) -> SyncResult:
-    menu = _fetch(integration, account, progress)
+    progress("asking the POS")
+    adapter = adapter_of(integration.pos_provider)
+    raw = adapter.fetch_menu_document(account, http_for(account, max_bytes=MENU_BYTES))
+    digest = digest_of_document(integration, adapter, raw)
+    if not (force or dry_run) and (made := known_again(integration, digest)):
+        progress("done")
+        return _unchanged(integration, made)
+    menu = adapter.read_menu_document(raw, account)
+    del raw
     progress(f"comparing {len(menu.items)} items")
     try:
         result = _apply(integration, account, menu, force=force, dry_run=dry_run)
+        if not dry_run:
+            remember(integration, digest)
     except MenuHeld as error:
         if not dry_run:
             keep_review(integration, menu, reason=error.message)
         raise
     progress("done")
     return result
+
+
+def _unchanged(integration: RestaurantPosIntegration, made: MenuSyncHistory) -> SyncResult:
+    """The POS sent what our menu was made from."""
+    drop_review(integration)
+    return SyncResult(
+        status=MenuSyncHistory.Status(made.status),
+        changes={kind: dict.fromkeys(counts, 0) for kind, counts in made.changes.items()},
+        items=made.items_synced,
+        categories=made.categories_synced,
+        problems=made.errors,
+    )
 
 
 def _run_preview(integration: RestaurantPosIntegration, account: Account, progress: Progress) -> SyncResult:
@@ -309,6 +332,8 @@ def _apply(
     integration: RestaurantPosIntegration, account: Account, menu: MenuSnapshot, *, force: bool, dry_run: bool
 ) -> SyncResult:
     limit = account.config["shrink_limit_percent"] or settings.MENU_SHRINK_LIMIT_PERCENT
+    if not dry_run:
+        forget(integration.restaurant_id)
     changes = apply_menu(
         restaurant=integration.restaurant, menu=menu, shrink_limit_percent=limit, force=force, dry_run=dry_run
     )

@@ -111,6 +111,12 @@ class RestaurantPosIntegration(models.Model):
         null=True, editable=False, default=timezone.now, db_default=UtcNow()
     )
     menu_sync_leased_until = models.DateTimeField(null=True, editable=False)
+    # Of the document that our menu was made from; empty when that is not certain. See `menu_recognition`.
+    menu_digest = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    menu_pictures_digest = models.CharField(
+        max_length=64, blank=True, default="", db_default="", editable=False
+    )
+    menu_digest_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True, db_default=UtcNow())
     updated_at = models.DateTimeField(auto_now=True, db_default=UtcNow())
 

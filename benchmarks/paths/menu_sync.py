@@ -100,7 +100,8 @@ def _bare(bench: Bench, restaurant_id: int, raw: bytes, items: int) -> dict[str,
     json.loads(raw)
     for table in TABLES:
         cursor.execute(
-            f"SELECT external_id, id, active, content_hash FROM {table} WHERE restaurant_id = %s", (restaurant_id,)
+            f"SELECT external_id, id, active, content_hash FROM {table} WHERE restaurant_id = %s",
+            (restaurant_id,),
         )
         cursor.fetchall()
     names, rows = kept["Items"]
@@ -117,7 +118,8 @@ def _bare(bench: Bench, restaurant_id: int, raw: bytes, items: int) -> dict[str,
         key = names.index("external_id")
         for row in rows[: max(1, len(rows) * sample // items)]:
             cursor.execute(
-                f"SELECT id FROM {table} WHERE restaurant_id = %s AND external_id = %s", (restaurant_id, row[key])
+                f"SELECT id FROM {table} WHERE restaurant_id = %s AND external_id = %s",
+                (restaurant_id, row[key]),
             )
             if cursor.fetchone() is None:
                 _upsert(cursor, table, names, [row], 1)
@@ -160,7 +162,9 @@ def _sync() -> None:
     from pos_integrations.models import RestaurantPosIntegration
 
     folder, code = Path(os.environ["BENCH_FOLDER"]), sys.argv[2]
-    integration = RestaurantPosIntegration.objects.select_related("restaurant", "pos_provider").get(pk=sys.argv[1])
+    integration = RestaurantPosIntegration.objects.select_related("restaurant", "pos_provider").get(
+        pk=sys.argv[1]
+    )
     # Everything that a process loads once, with a menu of another restaurant.
     world.write_menu(folder, f"{code}warm", 20, 3)
     warm = world.make_integration(f"{code}warm")

@@ -6,6 +6,7 @@ provider's language and nothing of it leaks out: orders and menus cross as snaps
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -153,7 +154,23 @@ class PosAdapter:
 
     def fetch_menu(self, account: Account, http: PosHttp) -> MenuSnapshot:
         """The whole menu as it is now. Raises any `PosError`."""
+        return self.read_menu_document(self.fetch_menu_document(account, http), account)
+
+    def fetch_menu_document(self, account: Account, http: PosHttp) -> bytes:
+        """The whole menu as it is now, as it came. Raises any `PosError`."""
         raise UnsupportedOperation(f"{self.label} gives no menu.")
+
+    def read_menu_document(self, raw: bytes, account: Account) -> MenuSnapshot:
+        """What `fetch_menu_document` gave, read. Raises any `PosError`."""
+        raise UnsupportedOperation(f"{self.label} gives no menu.")
+
+    def menu_digests(self, raw: bytes) -> tuple[str, str]:
+        """Hashes of a menu's document: of what is stable in it, and of what in its pictures' addresses is not.
+
+        What moves although the menu does not (the time of day, signatures) must be left out of the first, or
+        no menu is ever known again.
+        """
+        return hashlib.blake2b(raw, digest_size=32).hexdigest(), ""
 
     def check_configuration(
         self, external_id: str, base_url: str, config: Mapping[str, Any]

@@ -10,7 +10,7 @@ from orders.snapshot import OrderSnapshot
 from pos_integrations.adapters.base import Dedupes, PosAdapter, Topic
 from pos_integrations.adapters.petpooja import account as accounts
 from pos_integrations.adapters.petpooja import client, signed, webhooks
-from pos_integrations.adapters.petpooja.menu import read_menu
+from pos_integrations.adapters.petpooja.menu import digests, read_menu
 from pos_integrations.adapters.petpooja.orders import cancel_body, save_order_body
 from pos_integrations.adapters.petpooja.riders import rider_body
 from pos_integrations.adapters.petpooja.values import MAX_ID
@@ -60,9 +60,12 @@ class PetPoojaAdapter(PosAdapter):
         """Tell how far somebody else's rider is. PetPooja has no call for where he is."""
         client.rider_status_update(rider_body(order, rider, account), account, http)
 
-    def fetch_menu(self, account: Account, http: PosHttp) -> MenuSnapshot:
+    def fetch_menu_document(self, account: Account, http: PosHttp) -> bytes:
         """The whole menu."""
-        raw = client.fetch_menu(account, http)
+        return client.fetch_menu(account, http)
+
+    def read_menu_document(self, raw: bytes, account: Account) -> MenuSnapshot:
+        """The whole menu, read."""
         try:
             return read_menu(
                 raw, external_id=account.external_id, marketplace=bool(account.config.get("marketplace"))
@@ -71,6 +74,10 @@ class PetPoojaAdapter(PosAdapter):
             raise OutcomeUnknown(
                 f"PetPooja sent no usable menu: {error.message}", code="unreadable_answer"
             ) from error
+
+    def menu_digests(self, raw: bytes) -> tuple[str, str]:
+        """Without the time of day; the pictures' signatures apart."""
+        return digests(raw)
 
     def check_configuration(
         self, external_id: str, base_url: str, config: Mapping[str, Any]

@@ -20,11 +20,12 @@ from pos_integrations.adapters.petpooja.menu.discounts import discounts
 from pos_integrations.adapters.petpooja.menu.document import MAX_PROBLEMS, Document, load
 from pos_integrations.adapters.petpooja.menu.facts import facts
 from pos_integrations.adapters.petpooja.menu.items import Surroundings, items
+from pos_integrations.adapters.petpooja.menu.moving import digests
 from pos_integrations.adapters.petpooja.schema import menu as schema
 from pos_integrations.adapters.petpooja.schema.incoming import Reply
 from pos_integrations.errors import ConfigurationError, MalformedPayload
 
-__all__ = ["MAX_PROBLEMS", "load", "mapping_code", "read_document", "read_menu"]
+__all__ = ["MAX_PROBLEMS", "digests", "load", "mapping_code", "read_document", "read_menu"]
 
 # Published; the menu's own `attributes` list names the others, in words of its own.
 DIETS = {"1": "veg", "2": "non-veg", "5": "other", "24": "egg"}
