@@ -206,6 +206,7 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("ding/icon.svg")}
     ],
+    "DASHBOARD_CALLBACK": "ding.cockpit.today.today",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "ACCOUNT": {

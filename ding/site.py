@@ -19,6 +19,8 @@ class StaffSite(UnfoldAdminSite):
     """Django's admin in unfold's dress; a session counts only after its second factor."""
 
     enable_nav_sidebar = True
+    index_template = "admin/ding/today.html"
+    index_title = "Today"
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Active staff whose session has passed the second factor."""

@@ -23,6 +23,7 @@ from django.db.models import (
 from django.utils import timezone
 
 from ding.cockpit.kitchen import STANDINGS
+from ding.incidents.models import Incident
 from menus.models import Restaurant, zone_named
 from notifications.models import Notification, Status
 from orders.models import Order
@@ -38,6 +39,7 @@ from pos_integrations.models import (
 WINDOW = dt.timedelta(hours=24)
 QUARTER = dt.timedelta(minutes=15)
 MOST_URGENT = 8
+MOST_INCIDENTS = 6
 
 Mine = frozenset[int] | None
 
@@ -72,6 +74,7 @@ class Figures:
     integrations: Counter[str] = field(default_factory=Counter)
     sick: list[tuple[RestaurantPosIntegration, str]] = field(default_factory=list)
     messages: Counter[str] = field(default_factory=Counter)
+    incidents: list[Incident] = field(default_factory=list)
 
     @property
     def orders(self) -> int:
@@ -89,6 +92,8 @@ def gather(mine: Mine, now: dt.datetime | None = None) -> Figures:
     _webhooks(figures, mine)
     _integrations(figures, mine)
     _messages(figures, mine)
+    standing = Incident.objects.open().filter(of(mine, "restaurant")).select_related("restaurant")
+    figures.incidents = list(standing.order_by("acknowledged_at", "-pk")[:MOST_INCIDENTS])
     return figures
 
 

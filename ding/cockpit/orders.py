@@ -20,6 +20,7 @@ from ding.read_only import ReadOnly
 from ding.staff import RestaurantFilter, StaffAdmin
 from orders.models import Order
 from orders.searching import matching
+from orders.status import FINAL, OrderStatus
 from pos_integrations.models import OrderPush
 from pos_integrations.outbound import owed_by
 
@@ -75,6 +76,23 @@ class PlacedFilter(DropdownFilter):
         return queryset.filter(created_at__gte=timezone.now() - found[1]) if found else queryset
 
 
+class OpenFilter(DropdownFilter):
+    """By whether it is finished."""
+
+    title = "finished"
+    parameter_name = "open"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Not, or not as one wished."""
+        return [("1", "Not finished"), ("lost", "Cancelled or rejected")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """By status."""
+        lost = (OrderStatus.CANCELLED, OrderStatus.REJECTED)
+        chosen = {"1": set(OrderStatus.values) - FINAL, "lost": lost}.get(self.value() or "")
+        return queryset.filter(status__in=sorted(chosen)) if chosen else queryset
+
+
 def _standing(order: Order) -> Standing | None:
     return standing_of(order, owed_by(order, list(order.pushes.all())))
 
@@ -97,6 +115,7 @@ class OrderAdmin(OrderPage, Exported, ReadOnly, StaffAdmin):
     list_filter = (
         PlacedFilter,
         KitchenFilter,
+        OpenFilter,
         ("status", ChoicesDropdownFilter),
         ("order_type", ChoicesDropdownFilter),
         RestaurantFilter,

@@ -139,3 +139,23 @@ def test_the_ticket_holds_what_the_kitchen_needs_in_black_on_white(at, browse):
         "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
     )
     assert looks == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
+
+
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
+def test_today_looks_right_and_each_number_leads_to_its_list(at, nowhere, browse, client, width, theme):
+    confirmed_order(at, client), silent_order(at), unknown_order(at), place(at)
+    expired_order(nowhere)
+    nowhere.integration.problem = "PetPooja refuses the app key."
+    nowhere.integration.save()
+    page = browse(make_staff(), width, theme)
+    page.see("/admin/", "today")
+    page.locator("canvas.chart").wait_for()
+    assert page.locator(".dg-tile", has_text="Need a person").locator("strong").inner_text() == "3"
+    if (width, theme) == ("wide", "light"):
+        links = page.locator("#today a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
+        for link in sorted(set(links)):
+            page.see(link)
+        page.see("/admin/")
+        page.locator(".dg-tile", has_text="Need a person").click()
+        page.wait_for_load_state("networkidle")
+        assert page.locator("#result_list tbody tr").count() == 3
