@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, ClassVar
 
 from django import forms
@@ -9,13 +10,22 @@ from django.apps import apps
 from django.db.models import Field, ManyToManyField, QuerySet
 from django.forms.utils import pretty_name
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.contrib.filters.admin import DropdownFilter
 
 from ding import audit
 from ding.paging import CappedPaginator
 
-__all__ = ["RestaurantFilter", "Scoped", "StackedInline", "StaffAdmin", "TabularInline", "restaurants_of"]
+__all__ = [
+    "RestaurantFilter",
+    "Scoped",
+    "SpanFilter",
+    "StackedInline",
+    "StaffAdmin",
+    "TabularInline",
+    "restaurants_of",
+]
 
 
 def restaurants_of(user: Any) -> frozenset[int] | None:
@@ -153,6 +163,27 @@ def form_differences(form: forms.BaseForm) -> dict[str, list[str]]:
             old = field.queryset.filter(pk=getattr(old, "pk", old)).first()
         found[label] = [audit.in_words(old), audit.in_words(new)]
     return found
+
+
+class SpanFilter(DropdownFilter):
+    """By how long ago; `field` says what."""
+
+    field = "created_at"
+    spans: ClassVar[dict[str, tuple[str, dt.timedelta]]] = {
+        "1h": ("The last hour", dt.timedelta(hours=1)),
+        "24h": ("The last 24 hours", dt.timedelta(hours=24)),
+        "7d": ("The last 7 days", dt.timedelta(days=7)),
+        "30d": ("The last 30 days", dt.timedelta(days=30)),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Until now."""
+        return [(key, label) for key, (label, _) in self.spans.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those of the span."""
+        found = self.spans.get(self.value() or "")
+        return queryset.filter(**{f"{self.field}__gte": timezone.now() - found[1]}) if found else queryset
 
 
 class RestaurantFilter(DropdownFilter):

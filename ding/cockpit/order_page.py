@@ -312,7 +312,7 @@ class OrderPage:
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": title,
-            "order": order,
+            "subject": f"{order.reference} · {order.restaurant}",
             "what": what,
             "warnings": warnings,
             "refusal": refusal,

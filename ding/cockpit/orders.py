@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
@@ -17,7 +15,7 @@ from ding.cockpit.order_page import OrderPage
 from ding.cockpit.timeline import status_tone
 from ding.csv_export import Exported
 from ding.read_only import ReadOnly
-from ding.staff import RestaurantFilter, StaffAdmin
+from ding.staff import RestaurantFilter, SpanFilter, StaffAdmin
 from orders.models import Order
 from orders.searching import matching
 from orders.status import FINAL, OrderStatus
@@ -26,12 +24,6 @@ from pos_integrations.outbound import owed_by
 
 # Our tones in unfold's words.
 LABELS = {GOOD: "success", BUSY: "info", WARN: "warning", BAD: "danger", PLAIN: "default"}
-_SPANS = {
-    "1h": ("The last hour", dt.timedelta(hours=1)),
-    "24h": ("The last 24 hours", dt.timedelta(hours=24)),
-    "7d": ("The last 7 days", dt.timedelta(days=7)),
-    "30d": ("The last 30 days", dt.timedelta(days=30)),
-}
 
 
 class KitchenFilter(DropdownFilter):
@@ -60,20 +52,11 @@ class KitchenFilter(DropdownFilter):
         return queryset.filter(pk__in=OrderPush.objects.filter(way).values("order"))
 
 
-class PlacedFilter(DropdownFilter):
+class PlacedFilter(SpanFilter):
     """By when it was placed."""
 
     title = "placed"
     parameter_name = "placed"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Until now."""
-        return [(key, label) for key, (label, _) in _SPANS.items()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Those of the span."""
-        found = _SPANS.get(self.value() or "")
-        return queryset.filter(created_at__gte=timezone.now() - found[1]) if found else queryset
 
 
 class OpenFilter(DropdownFilter):

@@ -2,79 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
-from typing import Any
-
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from ding.nudge import nudge
 from ding.staff import RestaurantFilter, StaffAdmin, TabularInline
-from menus.services import StockVerdict
-from orders.services.statuses import Verdict
-from pos_integrations import inbound, strict_json, tasks
-from pos_integrations.adapters.registry import ADAPTERS
 from pos_integrations.admin.config_form import table
 from pos_integrations.admin.guards import ReadOnly, age
 from pos_integrations.admin.sync_words import changes_in_words, problem_in_words
-from pos_integrations.errors import MalformedPayload
-from pos_integrations.http import KEPT_CHARACTERS, MASK
-from pos_integrations.models import MenuSyncHistory, OrderPush, OrderPushAttempt, WebhookLog
-from pos_integrations.serializers import masked_payload
-
-# The last part of an order's callback address opens that order.
-_CALLBACK_TOKEN = re.compile(r"(/api/webhooks/[a-z0-9_-]+/[0-9a-f]{32}/[a-z0-9_-]+/)[0-9A-Za-z_.-]+")
-_ANSWER_SHOWN = 2000
-
-
-def _pretty(text: str) -> SafeString | str:
-    """JSON to read, personal data and secrets masked."""
-    try:
-        value = masked_payload(strict_json.parse(text.encode()))
-    except MalformedPayload:
-        if len(text) >= KEPT_CHARACTERS:
-            return f"Cut off at {KEPT_CHARACTERS} characters, so personal data in it cannot be masked: not shown."
-        return f"Not JSON, {len(text)} characters: not shown."
-    shown = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    return format_html("<pre>{}</pre>", _CALLBACK_TOKEN.sub(rf"\1{MASK}", shown))
-
-
-class TypeFilter(admin.SimpleListFilter):
-    """By the topics that the adapters have: asking the table would read all of it."""
-
-    title = "type"
-    parameter_name = "webhook_type"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Every adapter's."""
-        names = {topic.name for adapter in ADAPTERS.values() for topic in adapter.topics}
-        return [(name, name) for name in sorted(names)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Those of the type."""
-        return queryset.filter(webhook_type=self.value()) if self.value() else queryset
-
-
-class VerdictFilter(admin.SimpleListFilter):
-    """By what it meant to us."""
-
-    title = "verdict"
-    parameter_name = "verdict"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Those of orders and of stock, and those of the door."""
-        verdicts = {verdict.value for verdict in Verdict}
-        verdicts |= {StockVerdict.UNKNOWN_ITEM, StockVerdict.PARTLY}
-        verdicts |= {"configuration", "error", "malformed", "unsupported"}
-        return [(verdict, verdict.replace("_", " ")) for verdict in sorted(verdicts)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Those with the verdict."""
-        return queryset.filter(verdict=self.value()) if self.value() else queryset
+from pos_integrations.models import MenuSyncHistory, OrderPush, OrderPushAttempt
+from pos_integrations.readable import answer, tree
 
 
 class AttemptInline(ReadOnly, TabularInline):
@@ -208,72 +146,12 @@ class OrderPushAttemptAdmin(ReadOnly, StaffAdmin):
     @admin.display
     def sent(self, attempt: OrderPushAttempt) -> SafeString | str:
         """What was sent."""
-        return _pretty(attempt.request_body) if attempt.request_body else "Nothing was sent."
+        return tree(attempt.request_body) if attempt.request_body else "Nothing was sent."
 
     @admin.display
     def received(self, attempt: OrderPushAttempt) -> SafeString | str:
         """What came back; a page of some proxy is shown as it is."""
-        body = attempt.response_body
-        if not body:
-            return "None."
-        if body.lstrip()[:1] in ("{", "["):
-            return _pretty(body)
-        return format_html("<pre>{}</pre>", body[:_ANSWER_SHOWN])
-
-
-@admin.register(WebhookLog)
-class WebhookLogAdmin(ReadOnly, StaffAdmin):
-    """The inbox, the newest first."""
-
-    list_display = (
-        "id",
-        "webhook_type",
-        "status",
-        "verdict",
-        "age",
-        "restaurant",
-        "order",
-        "error_message",
-        "attempts",
-    )
-    list_filter = ("status", TypeFilter, VerdictFilter, "created_at", "pos_provider", RestaurantFilter)
-    list_select_related = ("restaurant", "order")
-    search_fields = ("order__reference__startswith",)
-    search_help_text = "An order's reference, from its beginning."
-    ordering = ("-pk",)
-    actions = ("process_again",)
-    fields = (
-        ("webhook_type", "status", "verdict"),
-        ("restaurant", "pos_provider", "order"),
-        "error_message",
-        ("attempts", "next_attempt_at"),
-        ("created_at", "processed_at", "remote_address"),
-        "body",
-    )
-    readonly_fields = ("body",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookLog]:
-        """Bodies only on its own page."""
-        return super().get_queryset(request).defer("payload")
-
-    @admin.display(ordering="created_at")
-    def age(self, log: WebhookLog) -> str:
-        """Since when it is here."""
-        return age(log.created_at)
-
-    @admin.display(description="payload")
-    def body(self, log: WebhookLog) -> SafeString | str:
-        """As it came, without what identifies a guest."""
-        return _pretty(log.payload)
-
-    @admin.action(description="Process again", permissions=["act"])
-    def process_again(self, request: HttpRequest, queryset: QuerySet[WebhookLog]) -> None:
-        """The failed and the parked ones among the chosen."""
-        count = inbound.retry_now(parked=True, ids=list(queryset.values_list("pk", flat=True)))
-        if count:
-            nudge(tasks.drain_webhooks)
-        level = messages.SUCCESS if count else messages.WARNING
-        self.message_user(request, f"{count} failed or parked webhook(s) will be processed again.", level)
+        return answer(attempt.response_body) if attempt.response_body else "None."
 
 
 @admin.register(MenuSyncHistory)

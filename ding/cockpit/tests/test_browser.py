@@ -9,8 +9,8 @@ import pytest
 from ding.cockpit.tests.conftest import LOOKS, make_staff
 from ding.cockpit.tests.factories import confirmed_order, expired_order, silent_order, unknown_order
 from orders.models import Order, StaffAction
-from pos_integrations.models import OrderPush
-from pos_integrations.tests.factories import connect, connected_place, make_place, place
+from pos_integrations.models import OrderPush, WebhookLog
+from pos_integrations.tests.factories import connect, connected_place, make_place, order_status, place, send
 
 pytestmark = [pytest.mark.browser]
 
@@ -159,3 +159,57 @@ def test_today_looks_right_and_each_number_leads_to_its_list(at, nowhere, browse
         page.locator(".dg-tile", has_text="Need a person").click()
         page.wait_for_load_state("networkidle")
         assert page.locator("#result_list tbody tr").count() == 3
+
+
+def parked_report(at, client):
+    """A report about an order that nobody knows yet."""
+    send(client, "order-status", order_status("LATECOMER", "CONFIRMED"))
+    WebhookLog.objects.update(
+        status="parked", verdict="unknown_order", order_ref="LATECOMER", next_attempt_at=None
+    )
+    return WebhookLog.objects.get()
+
+
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
+def test_the_ledger_looks_right(at, browse, client, width, theme):
+    log = parked_report(at, client)
+    confirmed_order(at, client)
+    page = browse(make_staff(), width, theme)
+    page.see("/admin/pos_integrations/webhooklog/", "ledger")
+    page.see(f"/admin/pos_integrations/webhooklog/{log.pk}/change/", "webhook")
+    page.see("/admin/pos_integrations/webhooklog/process-again/", "process-again")
+    page.get_by_role("link", name="Leave it as it is").click()
+    page.get_by_text("Filters").first.click()
+    page.wait_for_timeout(300)
+    page.looked_at("ledger-filters")
+
+
+def test_a_parked_report_is_found_tried_and_processed_again(at, browse, client):
+    log = parked_report(at, client)
+    push = place(at)
+    Order.objects.filter(pk=push.order_id).update(reference="LATECOMER")
+    page = browse(make_staff())
+    page.see("/admin/pos_integrations/webhooklog/")
+    page.locator("input[name=q]").fill("latecom")
+    page.keyboard.press("Enter")
+    page.locator("#result_list tbody a").first.click()
+    page.get_by_role("link", name="What would this change?").click()
+    page.get_by_text("the kitchen took it", exact=False).wait_for()
+    page.looked_at("webhook-preview")
+    assert "Pending → Confirmed" in page.locator(".dg-now").inner_text()
+    assert Order.objects.get().status == "pending"
+    page.get_by_role("button", name="Process again").click()
+    page.get_by_text("1 failed or parked webhook(s) will be processed again.").wait_for()
+    log.refresh_from_db()
+    assert (log.status, log.attempts) == ("received", 0)
+
+
+def test_all_webhooks_of_a_filter_are_processed_again_after_a_count(at, browse, client):
+    parked_report(at, client)
+    page = browse(make_staff())
+    page.see("/admin/pos_integrations/webhooklog/?verdict=unknown_order")
+    page.get_by_role("link", name="Process all of these again").click()
+    page.get_by_text("1 × unknown order").wait_for()
+    page.get_by_role("button", name="Process 1 again").click()
+    page.get_by_text("will be processed again").wait_for()
+    assert WebhookLog.objects.get().status == "received"
