@@ -169,7 +169,7 @@ class OrderPage:
         order = self._order(request, order_id, acting=True)
         push = outbound.owed_by(order, list(order.pushes.all()))
         repair = outbound.pushing_again(order, push)
-        form = TwiceForm(request.POST or None) if repair.twice else forms.Form(request.POST or None)
+        form = TwiceForm(_sent(request)) if repair.twice else forms.Form(_sent(request))
 
         def act() -> str:
             again = outbound.push_again(order.pk, by=request.user.get_username(), twice_is_fine=repair.twice)
@@ -194,7 +194,7 @@ class OrderPage:
         order = self._order(request, order_id, acting=True)
         push = outbound.owed_by(order, list(order.pushes.all()))
         repair = outbound.handling(order, push)
-        form = NoteForm(request.POST or None)
+        form = NoteForm(_sent(request))
 
         def act() -> str:
             outbound.mark_handled(
@@ -222,7 +222,7 @@ class OrderPage:
     def cancel_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
         """Cancel it, with a reason."""
         order = self._order(request, order_id, acting=True)
-        form = ReasonForm(request.POST or None)
+        form = ReasonForm(_sent(request))
 
         def act() -> str:
             cancel_order(
@@ -274,7 +274,7 @@ class OrderPage:
             what=f"{message.get_type_display()}: “{message.message.strip()}”",
             warnings=("It went out already: the guest may get it twice.",) if sent else (),
             refusal="It waits to be sent anyway." if waiting else "",
-            form=forms.Form(request.POST or None),
+            form=forms.Form(_sent(request)),
             button="Send again",
             action="message sent again",
             act=act,
@@ -345,3 +345,8 @@ class OrderPage:
 
 def _can_cancel(order: Order) -> bool:
     return order.status != OrderStatus.DISPATCHED and can_move(order.status, OrderStatus.CANCELLED)
+
+
+def _sent(request: HttpRequest) -> Any:
+    """What a form is bound to; empty, and bound all the same, when nothing was filled in."""
+    return request.POST if request.method == "POST" else None

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from ding.csv_export import Exported
 from ding.staff import RestaurantFilter, StaffAdmin, TabularInline
 from pos_integrations.admin.config_form import table
 from pos_integrations.admin.guards import ReadOnly, age
@@ -155,9 +156,21 @@ class OrderPushAttemptAdmin(ReadOnly, StaffAdmin):
 
 
 @admin.register(MenuSyncHistory)
-class MenuSyncHistoryAdmin(ReadOnly, StaffAdmin):
+class MenuSyncHistoryAdmin(Exported, ReadOnly, StaffAdmin):
     """Past syncs, the newest first."""
 
+    export_columns = (
+        ("Started (UTC)", lambda sync: sync.started_at),
+        ("Completed (UTC)", lambda sync: sync.completed_at),
+        ("Restaurant", lambda sync: sync.restaurant.name),
+        ("Kind", lambda sync: sync.get_sync_type_display()),
+        ("Asked for by", lambda sync: sync.trigger),
+        ("Status", lambda sync: sync.get_status_display()),
+        ("Items", lambda sync: sync.items_synced),
+        ("Categories", lambda sync: sync.categories_synced),
+        ("Left out", lambda sync: len(sync.errors)),
+        ("First error", lambda sync: problem_in_words(sync.errors[0])[1] if sync.errors else ""),
+    )
     list_display = (
         "started_at",
         "restaurant",
