@@ -34,6 +34,11 @@ VERDICTS: dict[str, tuple[str, str]] = {
     ),
     "late": ("too late", "The order is further on, or finished; nothing was changed."),
     "malformed": ("unreadable", "It is not what this POS is known to send."),
+    "partly": (
+        "in part",
+        "ding did what it could: the menu does not have all the items that it names. Sync the menu, then process "
+        "this again.",
+    ),
     "stale": ("out of date", "Something newer is known; nothing was changed."),
     "unknown_item": ("unknown item", "The menu has no such item. Sync the menu, then process this again."),
     "unknown_order": ("unknown order", "No order of this restaurant has this id."),
