@@ -6,6 +6,7 @@ provider's language and nothing of it leaks out: orders and menus cross as snaps
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -143,6 +144,12 @@ class PosAdapter:
         permitted resend sends the same ones. Raises any `PosError`.
         """
         raise UnsupportedOperation(f"{self.label} takes no orders.")
+
+    def not_before(
+        self, scheduled_for: dt.datetime, now: dt.datetime, account: Account
+    ) -> dt.datetime | None:
+        """When at the earliest this POS takes an order for `scheduled_for` (both aware); None: at once."""
+        return None
 
     def cancel_order(self, order: OrderSnapshot, reason: str, account: Account, http: PosHttp) -> None:
         """Tell the POS that an order is cancelled. Raises any `PosError`."""

@@ -8,7 +8,7 @@ import logging
 from django.utils import timezone
 
 from orders.models import Order
-from pos_integrations.configuration import account_for
+from pos_integrations.configuration import account_for, adapter_of
 from pos_integrations.errors import (
     ConfigurationError,
 )
@@ -23,10 +23,25 @@ DEFAULT_DEADLINE = dt.timedelta(minutes=15)
 def owe_push(order: Order) -> OrderPush:
     """Write down, in the order's own transaction, that the POS must get it."""
     integration = active_integration(order.restaurant_id)
-    now = timezone.now()
+    start = first_moment(order, integration, timezone.now())
     return OrderPush.objects.create(
-        order=order, integration=integration, next_attempt_at=now, expires_at=now + deadline_of(integration)
+        order=order,
+        integration=integration,
+        next_attempt_at=start,
+        expires_at=start + deadline_of(integration),
     )
+
+
+def first_moment(order: Order, integration: RestaurantPosIntegration | None, now: dt.datetime) -> dt.datetime:
+    """When an order may be sent: now, or, when it is for later, when its POS takes it."""
+    if order.scheduled_for is None or integration is None:
+        return now
+    try:
+        adapter, account = adapter_of(integration.pos_provider), account_for(integration)
+    except ConfigurationError as error:
+        logger.warning("The integration cannot be used: %s", error, extra={"integration": integration.pk})
+        return now
+    return max(now, adapter.not_before(order.scheduled_for, now, account) or now)
 
 
 def deadline_of(integration: RestaurantPosIntegration | None) -> dt.timedelta:

@@ -15,7 +15,7 @@ from orders.models import ChangeSource, Order, StaffAction
 from orders.services.statuses import change_status, reopen_order
 from orders.status import OrderStatus
 from pos_integrations.models import OrderPush, PushKind, PushState
-from pos_integrations.outbound.owing import active_integration, deadline_of, owe_push
+from pos_integrations.outbound.owing import active_integration, deadline_of, first_moment, owe_push
 
 TWICE = "The POS may have this order already. Sent again, the kitchen may cook it twice."
 CALL_GUEST = "The guest has been told that the order was not accepted. Call the guest first."
@@ -114,10 +114,11 @@ def push_again(order_id: int, *, by: str, twice_is_fine: bool = False) -> OrderP
         # No POS can have it: it goes to wherever the restaurant's orders go now.
         push.integration = active_integration(order.restaurant_id)
     push.maybe_taken = push.maybe_taken or repair.twice
+    start = first_moment(order, push.integration, now) if push.kind == PushKind.ORDER else now
     push.state, push.next_attempt_at, push.expires_at = (
         PushState.DUE,
-        now,
-        now + deadline_of(push.integration),
+        start,
+        start + deadline_of(push.integration),
     )
     push.attempts_before, push.silent_since, push.last_error, push.updated_at = push.attempts, None, "", now
     push.save()

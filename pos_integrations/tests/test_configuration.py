@@ -291,7 +291,7 @@ def test_an_unknown_field_is_told_the_known_ones():
     errors = check_values(PETPOOJA, {"app_kye": "x"}, Level.RESTAURANT)
 
     assert errors["app_kye"][0]["rule"] == "unknown_field"
-    assert "access_token, app_key, app_secret" in errors["app_kye"][0]["message"]
+    assert "access_token, advance_hours, app_key, app_secret" in errors["app_kye"][0]["message"]
 
 
 def test_a_field_has_its_level(monkeypatch):

@@ -16,6 +16,7 @@ from pos_integrations.adapters.base import ConfigField, FieldType
 from pos_integrations.messages import Account, Finding
 
 PRODUCTION, STAGING = "production", "staging"
+ADVANCE_HOURS = 3
 PRODUCTION_HOST = "pponlineordercb.petpooja.com"
 STAGING_HOSTS = (
     "qle1yy2ydc.execute-api.ap-southeast-1.amazonaws.com",
@@ -72,6 +73,23 @@ CONFIG_FIELDS = (
         type=FieldType.INTEGER,
         minimum=1,
         maximum=240,
+    ),
+    ConfigField(
+        "advance_hours",
+        "Orders for later days: hours ahead",
+        "Such an order waits in ding and is sent so long before its time, on its day at the earliest: PetPooja "
+        "refuses a date after today (SO_105). The kitchen should be open by then, to accept it.",
+        type=FieldType.INTEGER,
+        default=ADVANCE_HOURS,
+        minimum=1,
+        maximum=24,
+    ),
+    ConfigField(
+        "sends_later_days",
+        "Send orders for later days at once",
+        "On only if PetPooja takes them for this restaurant: try it on staging.",
+        type=FieldType.BOOLEAN,
+        default=False,
     ),
     ConfigField(
         "marketplace",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,6 +52,17 @@ class PetPoojaAdapter(PosAdapter):
         """Save an order at PetPooja. Its id for it is blank in practice."""
         answer = client.save_order(save_order_body(order, account, callback_url), account, http)
         return PushResult(pos_order_id=answer.orderID[:MAX_ID])
+
+    def not_before(
+        self, scheduled_for: dt.datetime, now: dt.datetime, account: Account
+    ) -> dt.datetime | None:
+        """On its day, for later dates are refused with `SO_105`; and when the kitchen is there to confirm it."""
+        today, day = (moment.astimezone(account.timezone).date() for moment in (now, scheduled_for))
+        if day <= today or account.config.get("sends_later_days"):
+            return None
+        begins = dt.datetime.combine(day, dt.time(), account.timezone).astimezone(dt.UTC)
+        hours = account.config.get("advance_hours") or accounts.ADVANCE_HOURS
+        return max(begins, scheduled_for - dt.timedelta(hours=int(hours)))
 
     def cancel_order(self, order: OrderSnapshot, reason: str, account: Account, http: PosHttp) -> None:
         """Cancel by our reference; refused once the restaurant has moved the order on."""

@@ -12,6 +12,7 @@ import pytest
 
 from menus.snapshot import AmountKind, Liability, OrderType
 from orders.snapshot import ChargeLine, OrderSnapshot, TaxLine
+from pos_integrations.adapters.petpooja.adapter import PetPoojaAdapter
 from pos_integrations.adapters.petpooja.orders import cancel_body, save_order_body
 from pos_integrations.adapters.petpooja.tests.conftest import expected, gst
 from pos_integrations.errors import ConfigurationError
@@ -244,3 +245,23 @@ def test_a_credential_that_is_none_stops_the_order(
     with pytest.raises(ConfigurationError) as caught:
         save_order_body(delivery_order, configured(**{name: value}), CALLBACK)
     assert name.replace("_", " ") in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("wanted", "config", "moment"),
+    [
+        # Now is 15 January, 19:42 in India.
+        ("2026-01-15T18:00", {}, None),
+        ("2026-01-15T18:29", {}, None),
+        ("2026-01-15T18:30", {}, "2026-01-15T18:30"),
+        ("2026-01-15T19:30", {}, "2026-01-15T18:30"),
+        ("2026-01-16T14:30", {}, "2026-01-16T11:30"),
+        ("2026-01-16T14:30", {"advance_hours": 1}, "2026-01-16T13:30"),
+        ("2026-01-16T14:30", {"advance_hours": 24}, "2026-01-15T18:30"),
+        ("2026-01-16T14:30", {"sends_later_days": True}, None),
+    ],
+)
+def test_an_order_for_a_later_day_goes_on_its_day_and_some_hours_ahead(configured, wanted, config, moment):
+    now, wanted_at = dt.datetime(2026, 1, 15, 14, 12, tzinfo=dt.UTC), dt.datetime.fromisoformat(wanted)
+    found = PetPoojaAdapter().not_before(wanted_at.replace(tzinfo=dt.UTC), now, configured(**config))
+    assert found == (dt.datetime.fromisoformat(moment).replace(tzinfo=dt.UTC) if moment else None)
