@@ -12,10 +12,16 @@ from pos_integrations.adapters.base import Dedupes, PosAdapter, Topic
 from pos_integrations.adapters.petpooja import account as accounts
 from pos_integrations.adapters.petpooja import client, signed, webhooks
 from pos_integrations.adapters.petpooja.menu import digests, read_menu
-from pos_integrations.adapters.petpooja.orders import cancel_body, save_order_body
+from pos_integrations.adapters.petpooja.orders import cancel_body, probe_body, save_order_body
 from pos_integrations.adapters.petpooja.riders import rider_body
 from pos_integrations.adapters.petpooja.values import MAX_ID
-from pos_integrations.errors import ConfigurationError, MalformedPayload, OutcomeUnknown, PosError
+from pos_integrations.errors import (
+    ConfigurationError,
+    MalformedPayload,
+    OutcomeUnknown,
+    PermanentError,
+    PosError,
+)
 from pos_integrations.http import PosHttp
 from pos_integrations.messages import (
     Account,
@@ -98,16 +104,47 @@ class PetPoojaAdapter(PosAdapter):
         return accounts.check(external_id, base_url, config)
 
     def check_account(self, account: Account, http: PosHttp) -> list[Finding]:
-        """Looks at the mapping code and the address, then fetches the menu."""
-        return [*accounts.findings(account), self._menu(account, http)]
+        """Looks at the mapping code and the address, then fetches the menu.
+
+        Production may have no address for that; then the credentials are tried by themselves.
+        """
+        found = accounts.findings(account)
+        try:
+            return [*found, self._menu(account, http)]
+        except PosError as error:
+            if accounts.is_production(account.base_url):
+                return [*found, *self._without_menu(error, account, http)]
+            check = "Credentials and menu" if isinstance(error, ConfigurationError) else "Menu"
+            return [*found, Finding(check, False, error.message)]
+
+    def _without_menu(self, error: PosError, account: Account, http: PosHttp) -> list[Finding]:
+        tried = self._credentials(account, http)
+        # PetPooja's own words about the menu are about the menu; a bare HTTP code only says that nobody is there.
+        usual = tried.ok and error.code.startswith("http_")
+        words = (
+            "PetPooja gives no address for fetching menus in production: it pushes them. Press Menu Trigger in its "
+            f"dashboard. ({error.message})"
+        )
+        return [tried, Finding("Menu", usual, words if usual else error.message)]
+
+    def _credentials(self, account: Account, http: PosHttp) -> Finding:
+        check = "Credentials"
+        try:
+            client.update_order_status(probe_body(account), account, http)
+        except PermanentError as error:
+            # Refused for the order's sake: the credentials had been looked at before.
+            if not error.code.startswith("UOS_"):
+                return Finding(check, False, error.message)
+        except PosError as error:
+            return Finding(check, False, error.message)
+        return Finding(
+            check,
+            True,
+            "PetPooja takes them, and this server's address: it answered the cancellation of a made-up order.",
+        )
 
     def _menu(self, account: Account, http: PosHttp) -> Finding:
-        try:
-            menu = self.fetch_menu(account, http)
-        except ConfigurationError as error:
-            return Finding("Credentials and menu", False, f"{error.message} {_hint(account)}".strip())
-        except PosError as error:
-            return Finding("Menu", False, f"{error.message} {_hint(account)}".strip())
+        menu = self.fetch_menu(account, http)
         counts = f"{len(menu.items)} items in {len(menu.categories)} categories"
         left = f", {len(menu.problems)} things in it need a look" if menu.problems else ""
         return Finding("Credentials and menu", True, f"PetPooja sent the menu: {counts}{left}.")
@@ -129,12 +166,3 @@ class PetPoojaAdapter(PosAdapter):
     ) -> Reply:
         """Each of PetPooja's own calls in its own words. The question for the store wants the fact `open`."""
         return webhooks.reply(topic, outcome, message, facts)
-
-
-def _hint(account: Account) -> str:
-    if accounts.is_production(account.base_url):
-        return (
-            "PetPooja gives no address for fetching menus in production, so this alone does not mean that "
-            "orders fail."
-        )
-    return ""

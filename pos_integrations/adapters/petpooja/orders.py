@@ -32,6 +32,8 @@ PAYMENT_TYPES = {
     "WALLET": "ONLINE",
 }
 ZERO = Decimal("0.00")
+# Our references have no hyphen and are shorter.
+NO_ORDER = "CONNECTION-TEST-NO-ORDER"
 
 
 def save_order_body(order: OrderSnapshot, account: Account, callback_url: str) -> schema.SaveOrder:
@@ -78,12 +80,25 @@ def cancel_body(order: OrderSnapshot, reason: str, account: Account) -> schema.U
     Raises:
         ConfigurationError: a credential is missing.
     """
+    return _cancellation(order.reference, one_line(reason) or "Cancelled", account)
+
+
+def probe_body(account: Account) -> schema.UpdateOrderStatus:
+    """The body that cancels an order which cannot exist: PetPooja looks at nothing in it but the credentials.
+
+    Raises:
+        ConfigurationError: a credential is missing.
+    """
+    return _cancellation(NO_ORDER, "Connection test", account)
+
+
+def _cancellation(reference: str, reason: str, account: Account) -> schema.UpdateOrderStatus:
     return {
         **credentials(account),
         "restID": account.external_id,
         "orderID": "",
-        "clientorderID": order.reference,
-        "cancelReason": one_line(reason) or "Cancelled",
+        "clientorderID": reference,
+        "cancelReason": reason,
         "status": "-1",
     }
 

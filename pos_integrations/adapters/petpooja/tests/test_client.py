@@ -355,11 +355,43 @@ def test_addresses_that_are_none_raise_nothing(account, base):
     assert [finding.ok for finding in found] == [True, False, False]
 
 
-def test_a_failing_menu_in_production_is_put_in_its_place(network, account):
+@pytest.mark.parametrize(
+    "said", ["cancel_order__found", "cancel_order__published", "cancel_order__refused_too_late"]
+)
+def test_where_production_gives_no_menu_the_credentials_are_tried_by_themselves(network, account, said):
     checked = Account("abcd1234", "https://pponlineordercb.petpooja.com", account.config)
-    ok, words = findings(checked, network, b'{"message":"Not Found"}', 404)[2]
-    assert not ok
-    assert "no address for fetching menus in production" in words
+    network.post(f"{checked.base_url}/update_order_status", body=raw(said))
+    found = findings(checked, network, b'{"message":"Not Found"}', 404)
+    assert [ok for ok, _ in found] == [True] * 4
+    assert "answered the cancellation of a made-up order" in found[2][1]
+    assert "no address for fetching menus in production" in found[3][1]
+    tried = json.loads(network.calls[1].request.body)
+    assert (tried["clientorderID"], tried["status"]) == ("CONNECTION-TEST-NO-ORDER", "-1")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (raw("cancel_order__refused_credentials"), 200, "Invalid client credentials."),
+        (b'{"message":"Forbidden"}', 403, "allowed this server's IP address"),
+        (b"", 500, "no clear answer"),
+        (b'{"success":"0","message":"No."}', 200, "No."),
+    ],
+)
+def test_credentials_that_production_refuses_are_named(network, account, body, status, words):
+    checked = Account("abcd1234", "https://pponlineordercb.petpooja.com", account.config)
+    network.post(f"{checked.base_url}/update_order_status", body=body, status=status)
+    found = findings(checked, network, b'{"message":"Not Found"}', 404)
+    assert [ok for ok, _ in found] == [True, True, False, False]
+    assert words in found[2][1]
+
+
+def test_what_production_says_of_a_menu_is_not_passed_over(network, account):
+    checked = Account("abcd1234", "https://pponlineordercb.petpooja.com", account.config)
+    network.post(f"{checked.base_url}/update_order_status", body=raw("cancel_order__found"))
+    found = findings(checked, network, raw("fetch_menu__refused_never_triggered"))
+    assert [ok for ok, _ in found] == [True, True, True, False]
+    assert "Press Menu Trigger" in found[3][1]
 
 
 def test_missing_credentials_are_named(account):
