@@ -236,6 +236,7 @@ def _document(restaurant: Restaurant) -> dict[str, Any]:
     off = Variation.objects.filter(restaurant=restaurant, active=False).exclude(content_hash="")
     switched_off = set(off.values_list("item_id", flat=True)).difference(variations)
     categories = {category.pk: category for category in rows(Category)}
+    shown = {category.external_id for category in categories.values()}
     # Our copy, or else the newest address of the original: that in the menu's row may have expired.
     images = {
         key: settings.MEDIA_URL + file if file else url
@@ -302,7 +303,10 @@ def _document(restaurant: Restaurant) -> dict[str, Any]:
                 "id": category.pk,
                 "external_id": category.external_id,
                 "name": category.name,
-                "parent_external_id": category.parent_external_id,
+                # A parent that is switched off is not shown; what is under it stands by itself then.
+                "parent_external_id": category.parent_external_id
+                if category.parent_external_id in shown
+                else "",
                 "image_url": image_url(category),
                 "opening": category.opening,
                 "details": category.details,

@@ -342,3 +342,10 @@ def test_only_so_much_is_kept_in_memory(restaurant, monkeypatch):
         bump_version(restaurant.pk)
         rendering.rendered_menu(restaurant, Menu.objects.get().version)
     assert list(rendering._kept) == [rendering.etag_of(restaurant, version) for version in (4, 5)]
+
+
+def test_a_category_under_one_that_is_switched_off_stands_by_itself(restaurant, get):
+    Category.objects.filter(external_id="c1").update(active=False)
+    bump_version(restaurant.pk)
+    (category,) = [one for one in get(restaurant).json()["categories"] if one["external_id"] == "c2"]
+    assert category["parent_external_id"] == ""
