@@ -144,9 +144,9 @@ class Category(MenuRow):
     """A heading of the menu. `opening`: a list of `menus.snapshot.OpeningWindow`; empty: always sold."""
 
     parent_external_id = ExactCharField(max_length=64, blank=True, default="", db_default="")
-    image_url = models.TextField(blank=True, default="")
-    opening = models.JSONField(default=list)
-    details = models.JSONField(default=dict)
+    image_url = models.TextField(blank=True, default="", db_default="")
+    opening = models.JSONField(default=list, db_default=[])
+    details = models.JSONField(default=dict, db_default={})
 
     class Meta:
         db_table = "Categories"
@@ -162,8 +162,8 @@ class Tax(MenuRow):
     rate = models.DecimalField(max_digits=9, decimal_places=4)
     kind = models.CharField(max_length=10)
     base = models.CharField(max_length=10)
-    inclusive = models.BooleanField(default=False)
-    order_types = models.JSONField(default=list)
+    inclusive = models.BooleanField(default=False, db_default=False)
+    order_types = models.JSONField(default=list, db_default=[])
 
     class Meta:
         db_table = "Taxes"
@@ -217,20 +217,20 @@ class Item(Stocked, MenuRow):
     """
 
     category = models.ForeignKey(Category, models.PROTECT, null=True, related_name="items")
-    description = models.TextField(blank=True, default="")
+    description = models.TextField(blank=True, default="", db_default="")
     price = models.DecimalField(max_digits=12, decimal_places=2)
     packing_charge = models.DecimalField(max_digits=12, decimal_places=2, null=True)
-    tax_ids = models.JSONField(default=list)
+    tax_ids = models.JSONField(default=list, db_default=[])
     tax_inclusive = models.BooleanField(default=False, db_default=False)
     tax_exempt = models.BooleanField(default=False, db_default=False)
     discount_exempt = models.BooleanField(default=False, db_default=False)
     liability = models.CharField(max_length=10, default="restaurant", db_default="restaurant")
-    order_types = models.JSONField(default=list)
-    addon_groups = models.JSONField(default=list)
+    order_types = models.JSONField(default=list, db_default=[])
+    addon_groups = models.JSONField(default=list, db_default=[])
     diet = models.CharField(max_length=20, blank=True, default="", db_default="")
-    image_url = models.TextField(blank=True, default="")
+    image_url = models.TextField(blank=True, default="", db_default="")
     prep_minutes = models.PositiveIntegerField(null=True)
-    details = models.JSONField(default=dict)
+    details = models.JSONField(default=dict, db_default={})
 
     class Meta:
         db_table = "Items"
@@ -247,7 +247,7 @@ class Variation(Stocked, MenuRow):
     group_name = models.CharField(max_length=255, blank=True, default="", db_default="")
     price = models.DecimalField(max_digits=12, decimal_places=2)
     packing_charge = models.DecimalField(max_digits=12, decimal_places=2, null=True)
-    addon_groups = models.JSONField(default=list)
+    addon_groups = models.JSONField(default=list, db_default=[])
 
     class Meta:
         db_table = "Variations"

@@ -61,7 +61,7 @@ class Notification(models.Model):
     user_id = models.BigIntegerField(null=True)
     order = models.ForeignKey(Order, models.CASCADE, related_name="notifications", db_index=False)
     type = models.CharField(max_length=10, choices=Channel.choices)
-    event = models.CharField(max_length=20, choices=Event.choices)
+    event = models.CharField(max_length=20, choices=Event.choices, db_default="")
     phone_number = models.CharField(max_length=32, blank=True, default="", db_default="")
     email = models.CharField(max_length=254, blank=True, default="", db_default="")
     subject = models.CharField(max_length=255, blank=True, default="", db_default="")

@@ -42,22 +42,27 @@ class Order(models.Model):
 
     restaurant = models.ForeignKey(Restaurant, models.PROTECT, db_index=False)
     reference = ExactCharField(max_length=20, unique=True)
-    status = models.CharField(max_length=12, choices=OrderStatus.choices, default=OrderStatus.PENDING)
+    status = models.CharField(
+        max_length=12,
+        choices=OrderStatus.choices,
+        default=OrderStatus.PENDING,
+        db_default=OrderStatus.PENDING.value,
+    )
     order_type = models.CharField(max_length=10, choices=[(t.value, t.value) for t in OrderType])
     payment_type = models.CharField(max_length=20)
     client = models.CharField(
-        max_length=64, blank=True, default="", help_text="Who placed it: an API key's name."
+        max_length=64, blank=True, default="", db_default="", help_text="Who placed it: an API key's name."
     )
 
-    customer_name = models.CharField(max_length=200, blank=True, default="")
-    customer_phone = models.CharField(max_length=20, blank=True, default="", db_index=True)
-    customer_email = models.CharField(max_length=254, blank=True, default="")
-    customer_address = models.CharField(max_length=500, blank=True, default="")
+    customer_name = models.CharField(max_length=200, blank=True, default="", db_default="")
+    customer_phone = models.CharField(max_length=20, blank=True, default="", db_default="", db_index=True)
+    customer_email = models.CharField(max_length=254, blank=True, default="", db_default="")
+    customer_address = models.CharField(max_length=500, blank=True, default="", db_default="")
     latitude = models.DecimalField(max_digits=9, decimal_places=6, null=True)
     longitude = models.DecimalField(max_digits=9, decimal_places=6, null=True)
-    table_no = models.CharField(max_length=20, blank=True, default="")
-    persons = models.PositiveIntegerField(default=0)
-    notes = models.CharField(max_length=500, blank=True, default="")
+    table_no = models.CharField(max_length=20, blank=True, default="", db_default="")
+    persons = models.PositiveIntegerField(default=0, db_default=0)
+    notes = models.CharField(max_length=500, blank=True, default="", db_default="")
     scheduled_for = models.DateTimeField(null=True)
     prep_minutes = models.PositiveIntegerField(null=True)
     coupon = models.CharField(
@@ -71,18 +76,18 @@ class Order(models.Model):
     urgent = models.BooleanField(default=False, db_default=False)
     urgent_minutes = models.PositiveIntegerField(null=True, help_text="Wanted within so many minutes.")
 
-    currency = models.CharField(max_length=3)
-    items_total = _money(help_text="Lines before discount.")
-    discount_total = _money()
-    packing_charge = _money()
-    delivery_charge = _money()
-    service_charge = _money()
-    tax_total = _money(help_text="All taxes, those inside prices too.")
-    total = _money(help_text="What the guest pays.")
+    currency = models.CharField(max_length=3, db_default="INR")
+    items_total = _money(db_default=0, help_text="Lines before discount.")
+    discount_total = _money(db_default=0)
+    packing_charge = _money(db_default=0)
+    delivery_charge = _money(db_default=0)
+    service_charge = _money(db_default=0)
+    tax_total = _money(db_default=0, help_text="All taxes, those inside prices too.")
+    total = _money(db_default=0, help_text="What the guest pays.")
     # {"packing"|"delivery"|"service": [tax lines], "discount": {"id", "name"} or null}
-    breakdown = models.JSONField(default=dict)
+    breakdown = models.JSONField(default=dict, db_default={})
 
-    pos_order_id = ExactCharField(max_length=64, blank=True, default="")
+    pos_order_id = ExactCharField(max_length=64, blank=True, default="", db_default="")
     pos_status_updated_at = models.DateTimeField(
         null=True, help_text="When the POS's newest status happened."
     )
@@ -93,7 +98,7 @@ class Order(models.Model):
     auto_accepted = models.BooleanField(null=True, help_text="Nobody in the kitchen pressed a button.")
     completed_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
-    cancellation_reason = models.CharField(max_length=500, blank=True, default="")
+    cancellation_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True, db_default=UtcNow())
     updated_at = models.DateTimeField(auto_now=True, db_default=UtcNow())
 
@@ -124,19 +129,19 @@ class OrderItem(models.Model):
     item = models.ForeignKey(Item, models.PROTECT)
     variation = models.ForeignKey(Variation, models.PROTECT, null=True)
     external_id = ExactCharField(max_length=64)
-    variation_external_id = ExactCharField(max_length=64, blank=True, default="")
-    variation_master_id = ExactCharField(max_length=64, blank=True, default="")
+    variation_external_id = ExactCharField(max_length=64, blank=True, default="", db_default="")
+    variation_master_id = ExactCharField(max_length=64, blank=True, default="", db_default="")
     name = models.CharField(max_length=255)
-    variation_name = models.CharField(max_length=255, blank=True, default="")
+    variation_name = models.CharField(max_length=255, blank=True, default="", db_default="")
     base_price = _money(help_text="The item's or variation's price, add-ons apart.")
     unit_price = _money()
     unit_discount = _money()
     quantity = models.PositiveIntegerField()
     net_total = _money()
-    tax_inclusive = models.BooleanField(default=False)
+    tax_inclusive = models.BooleanField(default=False, db_default=False)
     liability = models.CharField(max_length=10)
-    taxes = models.JSONField(default=list)
-    notes = models.CharField(max_length=500, blank=True, default="")
+    taxes = models.JSONField(default=list, db_default=[])
+    notes = models.CharField(max_length=500, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "OrderItems"
@@ -180,12 +185,14 @@ class OrderStatusHistory(models.Model):
     """Each change of an order's status. `happened_at`: in the world; `created_at`: when we learned it."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="history", db_index=False)
-    old_status = models.CharField(max_length=12, blank=True, default="")
+    old_status = models.CharField(max_length=12, blank=True, default="", db_default="")
     new_status = models.CharField(max_length=12, choices=OrderStatus.choices)
-    source = models.CharField(max_length=10, choices=ChangeSource.choices)
-    changed_by = models.CharField(max_length=100, blank=True, default="")
-    change_reason = models.CharField(max_length=500, blank=True, default="")
-    happened_at = models.DateTimeField()
+    source = models.CharField(
+        max_length=10, choices=ChangeSource.choices, db_default=ChangeSource.STAFF.value
+    )
+    changed_by = models.CharField(max_length=100, blank=True, default="", db_default="")
+    change_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
+    happened_at = models.DateTimeField(db_default=UtcNow())
     created_at = models.DateTimeField(auto_now_add=True, db_default=UtcNow())
 
     class Meta:

@@ -57,8 +57,8 @@ class PosProvider(models.Model):
     display_name = models.CharField(max_length=100)
     base_api_url = models.CharField(max_length=500, blank=True, default="", db_default="")
     webhook_base_url = models.CharField(max_length=500, blank=True, default="", db_default="")
-    webhook_endpoints = models.JSONField(blank=True, default=dict)
-    global_config = SealedJSONField(blank=True, default=dict)
+    webhook_endpoints = models.JSONField(blank=True, default=dict, db_default={})
+    global_config = SealedJSONField(blank=True, default=dict, db_default={})
     auth_type = models.CharField(max_length=10, choices=AuthType.choices, default=AuthType.API_KEY)
     is_active = models.BooleanField(default=True, db_default=True)
     created_at = models.DateTimeField(auto_now_add=True, db_default=UtcNow())
@@ -96,8 +96,8 @@ class RestaurantPosIntegration(models.Model):
     pos_provider = models.ForeignKey(PosProvider, models.PROTECT, related_name="integrations", db_index=False)
     pos_restaurant_id = ExactCharField(max_length=64)
     endpoint = models.CharField(max_length=500, blank=True, default="", db_default="")
-    api_key = SealedTextField(blank=True, default="")
-    restaurant_specific_config = SealedJSONField(blank=True, default=dict)
+    api_key = SealedTextField(blank=True, default="", db_default="")
+    restaurant_specific_config = SealedJSONField(blank=True, default=dict, db_default={})
     active = models.BooleanField(default=True, db_default=True)
     public_id = ExactCharField(
         max_length=32, unique=True, editable=False, default=_random_id, db_default=RandomId()
@@ -343,14 +343,19 @@ class WebhookLog(models.Model):
     restaurant = models.ForeignKey(Restaurant, models.PROTECT, db_index=False)
     webhook_type = models.CharField(max_length=40)
     payload = models.TextField()
-    status = models.CharField(max_length=10, choices=WebhookStatus.choices, default=WebhookStatus.RECEIVED)
-    verdict = models.CharField(max_length=20, blank=True, default="")
-    error_message = models.CharField(max_length=500, blank=True, default="")
+    status = models.CharField(
+        max_length=10,
+        choices=WebhookStatus.choices,
+        default=WebhookStatus.RECEIVED,
+        db_default=WebhookStatus.RECEIVED.value,
+    )
+    verdict = models.CharField(max_length=20, blank=True, default="", db_default="")
+    error_message = models.CharField(max_length=500, blank=True, default="", db_default="")
     order = models.ForeignKey(Order, models.SET_NULL, null=True, related_name="webhooks")
     order_ref = ExactCharField(max_length=64, blank=True, default="", db_default="")
-    attempts = models.PositiveIntegerField(default=0)
-    next_attempt_at = models.DateTimeField(null=True)
-    remote_address = models.CharField(max_length=45, blank=True, default="")
+    attempts = models.PositiveIntegerField(default=0, db_default=0)
+    next_attempt_at = models.DateTimeField(null=True, default=None, db_default=UtcNow())
+    remote_address = models.CharField(max_length=45, blank=True, default="", db_default="")
     proof = models.CharField(max_length=30, blank=True, default="", db_default="")
     event_id = ExactCharField(max_length=64, null=True)
     body_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
@@ -398,16 +403,21 @@ class MenuSyncHistory(models.Model):
         PARTIAL = "partial", "Partial"
 
     restaurant = models.ForeignKey(Restaurant, models.PROTECT, db_index=False)
-    sync_type = models.CharField(max_length=10, choices=SyncType.choices, default=SyncType.FULL)
+    sync_type = models.CharField(
+        max_length=10, choices=SyncType.choices, default=SyncType.FULL, db_default=SyncType.FULL.value
+    )
     trigger = models.CharField(
-        max_length=20, default="", help_text="Who asked: admin, api, command, schedule, webhook."
+        max_length=20,
+        default="",
+        db_default="",
+        help_text="Who asked: admin, api, command, schedule, webhook.",
     )
     status = models.CharField(max_length=10, choices=Status.choices)
-    items_synced = models.PositiveIntegerField(default=0)
-    categories_synced = models.PositiveIntegerField(default=0)
+    items_synced = models.PositiveIntegerField(default=0, db_default=0)
+    categories_synced = models.PositiveIntegerField(default=0, db_default=0)
     # {"added": n, "changed": n, "deactivated": n} per kind
-    changes = models.JSONField(default=dict)
-    errors = models.JSONField(default=list)
+    changes = models.JSONField(default=dict, db_default={})
+    errors = models.JSONField(default=list, db_default=[])
     started_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True)
 
