@@ -78,7 +78,7 @@ def test_a_broker_that_hangs_makes_nobody_wait():
     began = time.monotonic()
     for i in range(1, 1001):
         nudge(task, i)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON - 1
     task.gate.set()
     assert task.wait_for(1001) == [(i,) for i in range(1001)]
 

@@ -22,8 +22,8 @@ from ding.fresh_env import fresh_env
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
-START_SECONDS = 25
-TYPING_SECONDS = 20
+START_SECONDS = 90
+TYPING_SECONDS = 60
 DONE = "@@@ block done"
 
 
@@ -182,7 +182,7 @@ def test_the_worked_example_works_as_written(running):
         assert "new -> pending by guest" in order
 
         # The simulated kitchen comes first here; a reader may be faster, and then it is `applied`.
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + TYPING_SECONDS
         while not (order := shell.type(follow)).startswith("delivered") and time.monotonic() < deadline:
             time.sleep(0.2)
         assert order.startswith("delivered 453.66 INR push: acknowledged\n")
@@ -190,16 +190,21 @@ def test_the_worked_example_works_as_written(running):
 
         received = '{"success":true,"message":"Received."}\n'
         assert shell.type(deliver) == received
-        assert re.fullmatch(r"\S+ order-status ignored duplicate\n", shell.type(look_up))
+        # One second is enough on a machine that does nothing else. Asked again, all of it says the same.
+        deadline = time.monotonic() + TYPING_SECONDS
+        while "received" in (log := shell.type(look_up)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert re.fullmatch(r"\S+ order-status ignored duplicate\n", log)
 
-        off = shell.type(take_off)
+        while "Bread available: True" in (off := shell.type(take_off)) and time.monotonic() < deadline:
+            time.sleep(0.1)
         assert off.startswith(received)
         assert "Garlic Bread available: False\n" in off
         assert off in README
 
         assert shell.type(put_back) == received
         menu_again = menu
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + TYPING_SECONDS
         while (menu_again := shell.type(read_menu)) != menu and time.monotonic() < deadline:
             time.sleep(0.1)
         assert menu_again == menu

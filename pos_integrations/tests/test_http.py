@@ -148,6 +148,14 @@ def test_proxies_and_passwords_of_the_environment_are_ignored(serve, monkeypatch
 # --- how long, and how much -----------------------------------------------------------------------------
 
 
+def until_it_leaves(peer):
+    """Say nothing for as long as the client is there."""
+    with contextlib.suppress(OSError):
+        while peer.recv(65_536):
+            pass
+    return peer
+
+
 def drip(head, seconds=0.1):
     def answer(peer):
         peer.sendall(head)
@@ -167,7 +175,7 @@ def drip(head, seconds=0.1):
         drip(b"HTTP/1.1 200 OK\r\nX-Slow: "),
         drip(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-Slow: "),
         drip(b""),
-        lambda peer: time.sleep(0.8),
+        lambda peer: until_it_leaves(peer),
     ],
     ids=["body", "chunk", "without length", "header", "100", "status line", "silence"],
 )
@@ -177,8 +185,9 @@ def test_the_deadline_is_for_the_whole_call(serve, answer):
     began = time.monotonic()
     with pytest.raises(OutcomeUnknown):
         post(server, http)
-    assert time.monotonic() - began < 1.2
-    assert 400 < http.exchanges[0].duration_ms < 1200
+    # Without a deadline it would take ten.
+    assert time.monotonic() - began < 8
+    assert 400 < http.exchanges[0].duration_ms < 8000
     assert http.exchanges[0].error.startswith("OutcomeUnknown")
 
 
@@ -459,15 +468,9 @@ def test_a_peer_that_speaks_no_tls_gets_nothing(serve):
 
 
 def test_a_tls_handshake_that_never_ends_is_cut_off_and_nothing_was_sent(serve):
-    def stall(peer):
-        time.sleep(0.8)
-        return peer
-
-    server = serve(response(), wrap=stall)
-    began = time.monotonic()
+    server = serve(response(), wrap=until_it_leaves)
     with pytest.raises(TransientError):
         door(timeout_seconds=0.4).post(f"https://127.0.0.1:{server.port}/", payload={})
-    assert time.monotonic() - began < 1
 
 
 # --- what is kept ---------------------------------------------------------------------------------------
@@ -568,8 +571,10 @@ def test_no_thread_and_no_socket_is_left_behind(serve, answer):
         with contextlib.suppress(PosError):
             post(server, http)
         server.idle.wait(5)
-    time.sleep(0.02)
-    assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == (threads, files)
+    until = time.monotonic() + 20
+    while (left := (threading.active_count(), len(os.listdir("/proc/self/fd")))) != (threads, files):
+        assert time.monotonic() < until, left
+        time.sleep(0.01)
     assert server.accepted == 3
 
 

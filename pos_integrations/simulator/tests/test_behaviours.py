@@ -102,7 +102,7 @@ def test_drop(pos, inbox):
 def test_delay_keeps_the_order_and_answers_late(pos):
     began = time.monotonic()
     assert save_with(pos, "delay=0.2").json() == saved()
-    assert 0.2 <= time.monotonic() - began < 2
+    assert time.monotonic() - began >= 0.2
     assert decisions(pos) == ["accepted"]
 
 
@@ -152,13 +152,13 @@ def test_drip_sends_the_real_answer_byte_by_byte(pos):
 
 
 def test_drip_outlasts_a_read_timeout(pos):
-    # One byte each 0.05 s never lets a time-out per read of 0.2 s expire: a deadline must.
+    # One byte each 0.05 s never lets a time-out per read of 0.4 s expire: a deadline must.
     began = time.monotonic()
     with requests.post(
-        f"{pos.base_url}/save_order", json=make_order(note="sim:drip=0.05"), timeout=0.2, stream=True
+        f"{pos.base_url}/save_order", json=make_order(note="sim:drip=0.05"), timeout=0.4, stream=True
     ) as answer:
-        assert answer.raw.read(10) == b'{"message"'
-    assert time.monotonic() - began > 0.4
+        assert answer.raw.read(20).startswith(b'{"message"')
+    assert time.monotonic() - began > 0.8
 
 
 def test_endless(pos):

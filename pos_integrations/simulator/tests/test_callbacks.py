@@ -180,10 +180,9 @@ def test_steps_are_apart(start, inbox):
     pos = start(step_seconds=0.1)
     began = time.monotonic()
     save(pos, make_order(callback_url=inbox.url))
-    assert not pos.wait_idle(0.15)
-    assert inbox.statuses == ["1"]
-    assert pos.wait_idle(5)
-    assert 0.35 < time.monotonic() - began < 1.5  # the unnamed "preparing" takes its step too
+    assert pos.wait_idle(30)
+    assert inbox.statuses == ["1", "5", "10"]
+    assert time.monotonic() - began > 0.35  # the unnamed "preparing" takes its step too
 
 
 # --- By hand ---
@@ -201,7 +200,7 @@ def test_a_callback_by_hand(start, inbox):
     assert tell(pos, reference, status="READY").status_code == 202
     assert tell(pos, reference, status="99").status_code == 202
     assert tell(pos, reference, status="-1", reason="No gas").status_code == 202
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while len(inbox.received) < 4 and time.monotonic() < deadline:
         time.sleep(0.01)
     assert sorted(inbox.statuses) == ["-1", "2", "5", "99"]

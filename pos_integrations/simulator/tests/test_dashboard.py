@@ -198,7 +198,7 @@ def test_stop_forgets_what_is_owed_and_a_restart_sends_again(start):
     outlet = sample_outlet("abcd1234", dashboard_url="http://127.0.0.1:1/")
     pos = start([outlet], callback_backoff_seconds=60)
     pos.push_menu("abcd1234")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not pos.ledger.dashboard_calls() and time.monotonic() < deadline:
         time.sleep(0.005)
     pos.stop()
