@@ -9,10 +9,13 @@ not exist. So nothing is refused here, and no rule stands here that does not sta
 
 from __future__ import annotations
 
+import io
+import json
 import logging
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -21,9 +24,13 @@ from django.http.request import split_domain_port, validate_host
 from django.test import RequestFactory
 
 from ding.db import note_answer, trust_recent_answer
+from ding.errors import NotFound
 from ding.keys import reader_of_menu
+from ding.nudge import nudge
 from menus.rendering import kept_menu, knows, make_etag
 from menus.views import answer
+from pos_integrations import inbound, tasks
+from pos_integrations.messages import WebhookRequest
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +40,11 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 # Status, headers, body.
 Answer = tuple[str, list[tuple[str, str]], bytes]
 
+# As in `pos_integrations.urls`.
+_WEBHOOK = re.compile(
+    r"/api/webhooks/(?P<provider>[a-z0-9_-]{1,50})/(?:(?P<public_id>[0-9a-f]{32})/)?(?P<topic>[a-z0-9_-]{1,50})"
+    r"(?:/(?P<token>[^/\s]{1,200}))?/?"
+)
 _MENU = re.compile(r"/api/restaurants/([0-9]{1,18})/menu/?")
 # Headers of an answer that belong to that answer alone.
 _OWN = frozenset({"content-type", "content-length", "x-request-id", "vary", "allow", "cache-control", "etag"})
@@ -47,15 +59,43 @@ class ShortWay:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, or let Django."""
-        found: Answer | None = None
-        if environ["REQUEST_METHOD"] == "GET" and (match := _MENU.fullmatch(environ["PATH_INFO"])):
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if method == "GET" and (match := _MENU.fullmatch(path)):
             found = self._try(_menu, environ, int(match[1]))
+        elif method == "POST" and (match := _WEBHOOK.fullmatch(path)):
+            webhook = _read_webhook(environ, match)
+            if webhook is None:
+                return self._django(environ, start_response)
+            found = self._try(_take, environ, webhook)
+            if found is None:
+                return self._learning(environ, start_response, webhook)
+        else:
+            return self._django(environ, start_response)
         if found is None:
             return self._django(environ, start_response)
         status, headers, body = found
-        headers = [*headers, ("X-Request-ID", secrets.token_hex(16)), *self._common(environ)]
-        start_response(status, headers)
+        start_response(status, [*headers, ("X-Request-ID", secrets.token_hex(16)), *self._common(environ)])
         return [body]
+
+    def _learning(
+        self, environ: Environ, start_response: StartResponse, webhook: _Webhook
+    ) -> Iterable[bytes]:
+        """Django's answer; when it is yes, the next one of this sender may go the short way."""
+        told: list[str] = []
+
+        def noting(status: str, *args: Any) -> Any:
+            told.append(status)
+            return start_response(status, *args)
+
+        answer_ = self._django(environ, noting)
+        if told and told[0].startswith("200"):
+            try:
+                inbound.learn(
+                    provider_name=webhook.provider, request=webhook.request, public_id=webhook.public_id
+                )
+            except Error:
+                logger.debug("A sender of webhooks was not kept.", exc_info=True)
+        return answer_
 
     def _try(self, way: Callable[..., Answer | None], environ: Environ, *args: Any) -> Answer | None:
         if not _is_for_us(environ.get("HTTP_HOST", ""), environ.get("HTTP_X_FORWARDED_PROTO", "")):
@@ -121,3 +161,52 @@ def _menu(environ: Environ, restaurant_id: int) -> Answer | None:
     body, headers = answer(rendered, environ.get("HTTP_ACCEPT_ENCODING", ""))
     length = ("Content-Length", str(len(body)))
     return "200 OK", [("Content-Type", "application/json"), length, *headers.items()], body
+
+
+@dataclass(slots=True)
+class _Webhook:
+    """One at an address of webhooks, whole."""
+
+    provider: str
+    public_id: str | None
+    request: WebhookRequest
+
+
+def _read_webhook(environ: Environ, match: re.Match[str]) -> _Webhook | None:
+    """What came, read; None when it is not plain. Django may read it again."""
+    provider, public_id, topic, token = match.group("provider", "public_id", "topic", "token")
+    length = environ.get("CONTENT_LENGTH") or ""
+    if (token and not public_id) or not (length.isascii() and length.isdigit() and len(length) < 10):
+        return None
+    try:
+        if int(length) > inbound.max_bytes(provider, topic):
+            return None
+    except NotFound:
+        return None
+    body = environ["wsgi.input"].read(int(length))
+    environ["wsgi.input"] = io.BytesIO(body)
+    if len(body) != int(length):
+        return None
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    return _Webhook(provider, public_id, WebhookRequest(topic, body, headers, token=token or ""))
+
+
+def _take(environ: Environ, webhook: _Webhook) -> Answer | None:
+    reply = inbound.receive_again(
+        provider_name=webhook.provider,
+        topic_name=webhook.request.topic,
+        request=webhook.request,
+        public_id=webhook.public_id,
+        remote_address=environ.get("REMOTE_ADDR", ""),
+    )
+    if reply is None or reply.status != 200:
+        return None
+    nudge(tasks.drain_webhooks)
+    if reply.body is None:
+        return "200 OK", [("Content-Length", "0")], b""
+    told = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
+    return "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(told)))], told

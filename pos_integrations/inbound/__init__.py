@@ -3,6 +3,7 @@
 from pos_integrations.inbound.door import max_bytes, receive
 from pos_integrations.inbound.inbox import Drained, drain, process_again, retry_now, worth_again
 from pos_integrations.inbound.previewing import Difference, Preview, would_change
+from pos_integrations.inbound.quickly import learn, receive_again
 from pos_integrations.inbound.words import VERDICTS, verdict_words
 
 __all__ = [
@@ -11,9 +12,11 @@ __all__ = [
     "Drained",
     "Preview",
     "drain",
+    "learn",
     "max_bytes",
     "process_again",
     "receive",
+    "receive_again",
     "retry_now",
     "verdict_words",
     "worth_again",
