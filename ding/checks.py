@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from django.conf import settings
@@ -41,3 +42,13 @@ def plain_http_is_for_simulators(**kwargs: Any) -> list[CheckMessage]:
         hint = "It is meant for a simulated POS on the same machine: unset it."
         return [Caution("POS_ALLOW_PLAIN_HTTP is on.", hint=hint, id="ding.W002")]
     return []
+
+
+@register(Tags.compatibility)
+def the_ladder_goes_up(**kwargs: Any) -> list[CheckMessage]:
+    """Alerts that come all at once, or backwards, are a slip."""
+    ladder = settings.ALERT_LADDER_MINUTES
+    if ladder and ladder[0] == 0 and all(low < high for low, high in pairwise(ladder)):
+        return []
+    hint = "Minutes from 0 upwards, such as 0,5,15,60."
+    return [Error("ALERT_LADDER_MINUTES makes no ladder.", hint=hint, id="ding.E002")]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 
 from ding.incidents.models import Incident
 from notifications.channels import ChannelDown, EmailChannel, NotSent, Outgoing, Refused
@@ -20,16 +22,28 @@ logger = logging.getLogger(__name__)
 EMAIL = "email"
 
 
-def addresses_for(incident: Incident) -> list[tuple[str, str]]:
-    """(channel, address) of everybody who must hear of it.
+def addresses_for(incidents: Sequence[Incident]) -> list[tuple[Incident, str, str]]:
+    """(incident, channel, address) of everybody who must hear of each.
 
-    Without ALERT_EMAIL and ALERT_URLS a restaurant's own e-mail address hears of its incidents.
+    Without ALERT_EMAIL and ALERT_URLS a restaurant's own e-mail address hears of its incidents, and the
+    administrators of those that concern all of ding, or a restaurant without an address.
     """
-    emails = settings.ALERT_EMAIL
-    ways = [(name, "") for name in _urls()]
-    if not emails and not ways and incident.restaurant is not None:
-        emails = [one_line(incident.restaurant.email)]
-    return [(EMAIL, address) for address in dict.fromkeys(emails) if address] + ways
+    ways = [(EMAIL, address) for address in dict.fromkeys(settings.ALERT_EMAIL) if address]
+    ways += [(name, "") for name in _urls()]
+    if ways:
+        return [(incident, *way) for incident in incidents for way in ways]
+    own = {i.pk: one_line(i.restaurant.email) if i.restaurant else "" for i in incidents}
+    administrators = [] if all(own.values()) else _administrators()
+    return [
+        (incident, EMAIL, address)
+        for incident in incidents
+        for address in ([own[incident.pk]] if own[incident.pk] else administrators)
+    ]
+
+
+def _administrators() -> list[str]:
+    people = get_user_model().objects.filter(is_active=True, is_superuser=True).exclude(email="")
+    return sorted({one_line(address) for address in people.values_list("email", flat=True)})
 
 
 def send(channel: str, address: str, *, subject: str, text: str, message_id: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.db.models import F, Q
@@ -74,7 +74,7 @@ def _settling(incident: Incident) -> dt.timedelta:
     return min(SETTLES * 2 ** min(incident.reopened, 10), LONGEST_SETTLING)
 
 
-def _owe(incidents: Iterable[Incident], now: dt.datetime, *, resolved: bool) -> None:
+def _owe(incidents: Sequence[Incident], now: dt.datetime, *, resolved: bool) -> None:
     alerts = [
         IncidentAlert(
             incident=incident,
@@ -84,7 +84,6 @@ def _owe(incidents: Iterable[Incident], now: dt.datetime, *, resolved: bool) -> 
             address=address,
             next_attempt_at=now,
         )
-        for incident in incidents
-        for channel, address in addresses_for(incident)
+        for incident, channel, address in addresses_for(incidents)
     ]
     IncidentAlert.objects.bulk_create(alerts, ignore_conflicts=True)

@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from ding.audit import AuditEvent
 from ding.db import transactional
+from ding.incidents.models import Incident, IncidentAlert
 from ding.privacy.guests import CALL_BLANK, blank_orders
 from ding.privacy.images import drop_unused_images
 from ding.privacy.models import RetentionMark
@@ -56,6 +57,12 @@ def _mask_orders(rows: QuerySet[Order]) -> int:
     return blank_orders(rows, rows.values("pk"))
 
 
+def _delete_closed_incidents(rows: QuerySet[Incident]) -> int:
+    closed = rows.exclude(closed_at=None)
+    _delete(IncidentAlert.objects.filter(incident__in=list(closed.values_list("pk", flat=True))))
+    return _delete(closed)
+
+
 RULES = (
     Rule("orders", Order, "created_at", "RETENTION_ORDER_DAYS", _mask_orders),
     Rule("remembered answers", IdempotencyKey, "created_at", "RETENTION_ANSWER_DAYS", _delete),
@@ -77,6 +84,7 @@ RULES = (
     ),
     Rule("webhooks", WebhookLog, "created_at", "RETENTION_WEBHOOK_DAYS", _delete),
     Rule("audit trail", AuditEvent, "created_at", "RETENTION_AUDIT_DAYS", _delete),
+    Rule("incidents", Incident, "created_at", "RETENTION_AUDIT_DAYS", _delete_closed_incidents),
     Rule("admin log", LogEntry, "action_time", "RETENTION_AUDIT_DAYS", _delete),
 )
 

@@ -38,3 +38,10 @@ def test_plain_http_is_warned_of_in_production(settings):
     assert ids(checks.plain_http_is_for_simulators()) == ["ding.W002"]
     settings.POS_ALLOW_PLAIN_HTTP = False
     assert checks.plain_http_is_for_simulators() == []
+
+
+@pytest.mark.parametrize("ladder", [[], [5, 15], [0, 15, 5], [0, 5, 5]])
+def test_a_ladder_that_does_not_go_up_is_a_mistake(settings, ladder):
+    assert checks.the_ladder_goes_up() == []
+    settings.ALERT_LADDER_MINUTES = ladder
+    assert ids(checks.the_ladder_goes_up()) == ["ding.E002"]

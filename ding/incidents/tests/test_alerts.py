@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.contrib.auth.models import User
 from django.core import mail
 from django.utils import timezone
 
 from ding.incidents import alerting, channels, ladder
 from ding.incidents.models import AlertStatus, Incident, IncidentAlert
 from ding.incidents.tests.factories import cause, make_place, pass_time, stand
+from menus.models import Restaurant
 from menus.tests.factories import statements
 from notifications.channels import ChannelDown, NotSent, Refused
 from pos_integrations.tests.factories import in_threads
@@ -146,10 +148,24 @@ def test_a_storm_is_one_digest_for_each_address(settings):
 def test_without_anybody_named_the_restaurant_itself_hears_of_its_incidents(settings):
     settings.ALERT_EMAIL = []
     place = make_place("Spice Garden")
+    User.objects.create_superuser("root", "root@example.com")
+    User.objects.create_superuser("gone", "gone@example.com", is_active=False)
+    User.objects.create_user("anna", "anna@example.com", is_staff=True)
     stand(cause(restaurant_id=place.restaurant.pk), cause("secrets-open"))
-    (letter,) = tell()
-    assert letter.to == [place.restaurant.email]
-    assert "Spice Garden" in letter.subject
+    told = {letter.to[0]: letter.subject for letter in tell()}
+    assert told == {
+        place.restaurant.email: "[ding] Spice Garden: Orders refused by the POS",
+        "root@example.com": "[ding] Secrets that lie open in the database",
+    }
+
+
+def test_a_restaurant_without_an_address_is_the_administrators_affair(settings):
+    settings.ALERT_EMAIL = []
+    place = make_place("Spice Garden")
+    Restaurant.objects.update(email="")
+    User.objects.create_superuser("root", "root@example.com")
+    stand(cause(restaurant_id=place.restaurant.pk))
+    assert [letter.to for letter in tell()] == [["root@example.com"]]
 
 
 def test_a_restaurants_name_cannot_add_a_header_or_a_line():

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from ding.audit import AuditEvent
+from ding.incidents.models import Incident, IncidentAlert
 from ding.privacy import retention
 from ding.privacy.models import RetentionMark
 from ding.privacy.retention import boundary, expire
@@ -130,6 +131,18 @@ def test_remembered_answers_and_the_trail_have_days_of_their_own(db, settings):
     aged(event, 731)
     assert run() == {"remembered answers": 1, "audit trail": 1}
     assert IdempotencyKey.objects.get().key == "2"
+
+
+def test_incidents_go_with_the_trail_unless_they_are_still_open(db, settings):
+    settings.RETENTION_AUDIT_DAYS = 730
+    closed = Incident.objects.create(kind="sync-held", what="…", closed_at=NOW)
+    IncidentAlert.objects.create(incident=closed, number=1, channel="email")
+    still_open = Incident.objects.create(kind="sync-held", what="…")
+    for incident in (closed, still_open):
+        aged(incident, 731)
+    assert run() == {"incidents": 1}
+    assert Incident.objects.get() == still_open
+    assert not IncidentAlert.objects.exists()
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 7, 40])
