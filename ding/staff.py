@@ -103,6 +103,7 @@ class StaffAdmin(Scoped, ModelAdmin):
     # Counts beside each filter would read the whole table once for each.
     show_facets = ShowFacets.NEVER
     paginator = CappedPaginator
+    list_per_page = 50
     list_filter_submit = True
     list_fullwidth = True
     warn_unsaved_form = True
