@@ -157,6 +157,7 @@ def _pushes(figures: Figures, mine: Mine) -> None:
     figures.urgent = list(
         pushes.filter(trouble)
         .select_related("order__restaurant", "integration__pos_provider")
+        .defer("request_body")
         .order_by("-pk")[:MOST_URGENT]
     )
     took = ExpressionWrapper(F("acknowledged_at") - F("created_at"), output_field=DurationField())

@@ -181,6 +181,9 @@ def _about_waiting(order: Order, push: OrderPush, pos: str, call: str) -> Diagno
             f"{push.last_error} It is tried until {_clock(order, push.expires_at)}, then rejected.",
             f"If that is too late: {call} Then mark it as handled.",
         )
+    if push.next_attempt_at and push.next_attempt_at > timezone.now() + dt.timedelta(minutes=1):
+        when = _clock(order, push.next_attempt_at)
+        return Diagnosis(PLAIN, f"This order is for later: it goes to the kitchen at {when}.", "")
     return Diagnosis(BUSY, "The order is on its way to the kitchen.", "")
 
 
@@ -215,4 +218,6 @@ def span(seconds: float) -> str:
 
 
 def _clock(order: Order, moment: dt.datetime) -> str:
-    return f"{moment.astimezone(order.restaurant.zone):%H:%M}"
+    local = moment.astimezone(order.restaurant.zone)
+    today = timezone.now().astimezone(order.restaurant.zone).date() == local.date()
+    return f"{local:%H:%M}" if today else f"{local:%H:%M on %d %B}"

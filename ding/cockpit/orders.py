@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
@@ -137,7 +137,8 @@ class OrderAdmin(OrderPage, Exported, ReadOnly, StaffAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         """With their pushes, in one statement."""
-        return super().get_queryset(request).prefetch_related("pushes")
+        pushes = Prefetch("pushes", OrderPush.objects.defer("request_body"))
+        return super().get_queryset(request).prefetch_related(pushes)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

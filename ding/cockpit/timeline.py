@@ -84,6 +84,7 @@ def story_of(order: Order) -> Story:
         OrderPush.objects.filter(order=order)
         .select_related("integration__pos_provider")
         .prefetch_related(attempts)
+        .defer("request_body")
         .order_by("pk")
     )
     webhooks = list(WebhookLog.objects.filter(order=order).select_related("pos_provider").order_by("pk"))
