@@ -101,6 +101,15 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         ),
         group(
             "Set-up",
+            link(
+                "Connect a restaurant",
+                "add_business",
+                "pos_integrations.restaurantposintegration",
+                "connect",
+                permission=lambda request: request.user.has_perm(
+                    "pos_integrations.add_restaurantposintegration"
+                ),
+            ),
             link("Restaurants", "storefront", "menus.restaurant"),
             link("POS integrations", "hub", "pos_integrations.restaurantposintegration"),
             link("POS providers", "point_of_sale", "pos_integrations.posprovider"),

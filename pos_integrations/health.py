@@ -139,14 +139,22 @@ def integrations_health(integrations: list[RestaurantPosIntegration]) -> list[di
 
 
 def check_connection(integration: RestaurantPosIntegration) -> list[Finding]:
+    """Both ways: whether the POS takes our account, and whether its webhooks can prove themselves."""
+    findings = check_account(integration)
+    try:
+        if problem := secret_problem(integration):
+            findings.append(Finding("Webhook secret", False, problem))
+    except PosError:
+        pass  # the same has been found above
+    return findings
+
+
+def check_account(integration: RestaurantPosIntegration) -> list[Finding]:
     """The adapter's own test of the account; a configuration that cannot be read is a finding too."""
     try:
         adapter = adapter_of(integration.pos_provider)
         account = account_for(integration)
-        findings = adapter.check_account(account, http_for(account, max_bytes=MOST_BYTES))
-        if problem := secret_problem(integration):
-            findings.append(Finding("Webhook secret", False, problem))
-        return findings
+        return adapter.check_account(account, http_for(account, max_bytes=MOST_BYTES))
     except PosError as error:
         return [Finding("configuration", False, error.message)]
 

@@ -107,6 +107,9 @@ class RestaurantPosIntegration(models.Model):
     unsigned_by = models.CharField(max_length=150, blank=True, default="", db_default="", editable=False)
     # What stops it, in words, when the POS refuses our credentials; empty when all is well.
     problem = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
+    # What the last test of the connection found: a list of {"check", "ok", "message"}. Other settings: not tested.
+    checked_at = models.DateTimeField(null=True, editable=False)
+    findings = models.JSONField(default=list, editable=False)
     menu_sync_due_at = models.DateTimeField(
         null=True, editable=False, default=timezone.now, db_default=UtcNow()
     )

@@ -168,8 +168,7 @@ class _Comparison:
             before = old.get(external_id)
             own = of_parts.get(external_id, [])
             if before is None or not before["content_hash"] and not before["active"]:
-                # Of a new row only what a person decides by: not twenty lines of what is as always.
-                fields = [line for line in _fields({}, facts, words) if line[0] in _TELLING]
+                fields = _of_new(facts, words, in_sizes=bool(own))
                 changes.append(Change(kind, external_id, facts["name"], ADDED, where(facts), fields + own))
             elif fields := _fields(before, facts, words) + own:
                 changes.append(Change(kind, external_id, facts["name"], CHANGED, where(facts), fields))
@@ -226,7 +225,33 @@ class _Comparison:
         return found
 
 
-_TELLING = {LABELS[name] for name in ("price", "description", "diet", "active", "rate", "menu_in_stock")}
+_TELLING = {
+    LABELS[name]
+    for name in (
+        "price",
+        "description",
+        "diet",
+        "active",
+        "rate",
+        "menu_in_stock",
+        "opening",
+        "amount",
+        "kind",
+    )
+}
+# A discount's rule repeats what its row says.
+_SAID_ALREADY = frozenset({"active", "external_id", "name", "rank"})
+
+
+def _of_new(facts: Mapping[str, Any], words: _Words, *, in_sizes: bool) -> list[tuple[str, str, str]]:
+    """Of a new row only what a person decides by: not twenty lines of what is as always."""
+    return [
+        (label, "", now)
+        for label, _, now in _fields({}, facts, words)
+        if label in _TELLING
+        and now not in ("—", "yes", "always")
+        and not (in_sizes and label == LABELS["price"])
+    ]
 
 
 def _new(snapshot: Any, values_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
@@ -260,6 +285,8 @@ def _fields(old: Mapping[str, Any], new: Mapping[str, Any], words: _Words) -> li
 def _leaves(old: Mapping[str, Any], new: Mapping[str, Any], words: _Words) -> list[tuple[str, str, str]]:
     found = []
     for name in {**new, **old}:
+        if name in _SAID_ALREADY:
+            continue
         was, now = words(name, old.get(name)), words(name, new.get(name))
         if was != now:
             found.append((LABELS.get(name, name.replace("_", " ").capitalize()), was, now))

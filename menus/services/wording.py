@@ -70,6 +70,8 @@ def in_words(column: str, value: Any, names: Mapping[str, Mapping[str, str]]) ->
         return "; ".join(_window(window) for window in value)
     if column == "days":
         return ", ".join(_DAYS[day] for day in value)
+    if column == "kind":
+        return {"percent": "percent", "fixed": "an amount"}.get(value, str(value))
     if column in ("price", "packing_charge") and isinstance(value, Decimal):
         return f"{value:.2f}"
     return _plain(value)[:_LONGEST]

@@ -126,14 +126,14 @@ def _inherited(field: ConfigField, level: Level, inherited: Any) -> str:
         return "Required." if level is Level.RESTAURANT else "Required here, or at each restaurant."
     if inherited is None:
         return ""
-    return f"Inherited: {_in_words(inherited) if field.secret else words(inherited)}."
+    return f"Inherited: {secret_in_words(inherited) if field.secret else words(inherited)}."
 
 
 def _secret_state(value: Any, context: str) -> str:
-    return _in_words(masked(value, context))
+    return secret_in_words(masked(value, context))
 
 
-def _in_words(shown: Any) -> str:
+def secret_in_words(shown: Any) -> str:
     """What may be told of a secret, from its mask."""
     if shown is None:
         return "not set"

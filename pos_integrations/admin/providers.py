@@ -146,6 +146,9 @@ class PosProviderAdmin(Guarded, StaffAdmin):
         if adapter is not None:
             obj.global_config = configuration.changed_config(adapter, obj.global_config, form.given())
         super().save_model(request, obj, form, change)
+        if form.has_changed():
+            # What its restaurants' connections were tested with is not what holds now.
+            obj.integrations.update(checked_at=None, findings=[])
 
     def response_add(
         self, request: HttpRequest, obj: PosProvider, post_url_continue: str | None = None

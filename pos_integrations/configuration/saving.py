@@ -126,14 +126,17 @@ def save_integration(
     if dry_run:
         return integration, created
     integration.problem = ""
+    secret_names = {"api_key", *(field.name for field in fields_of(adapter) if field.secret)}
+    changes = audit.differences(before, _audited(adapter, integration), secret=secret_names)
+    if changes.keys() - {"active"}:
+        # What was tested is not what holds now.
+        integration.checked_at, integration.findings = None, []
     try:
         with transaction.atomic():
             integration.save()
     except IntegrityError as error:
         message = "Somebody else saved this integration at the same moment. Look at it and try again."
         raise Conflict(message) from error
-    secret_names = {"api_key", *(field.name for field in fields_of(adapter) if field.secret)}
-    changes = audit.differences(before, _audited(adapter, integration), secret=secret_names)
     if created or changes:
         audit.record("connected" if created else "changed", integration, changes=changes)
     if webhook_secret is not None:
