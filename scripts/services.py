@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,14 @@ class Missing(Exception):
 def _answers(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
+    return False
+
+
+def _is_open_redis(port: int) -> bool:
+    """Whether a Redis is there, and asks for no password."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as client:
+        client.sendall(b"PING\r\n")
+        return client.recv(100).startswith(b"+PONG")
     return False
 
 
@@ -77,12 +86,15 @@ def mariadb_command(data: Path, port: int) -> list[str]:
     server, install = shutil.which("mariadbd", path="/usr/sbin:/usr/bin"), shutil.which("mariadb-install-db")
     if not server or not install:
         raise Missing("no MariaDB answers at 127.0.0.1:3306; apt-get install mariadb-server")
-    where = ["--no-defaults", f"--datadir={data}", "--user=root"]
-    subprocess.run(
+    where = ["--no-defaults", f"--datadir={data}", f"--user={getpass.getuser()}"]
+    made = subprocess.run(
         [install, *where, "--auth-root-authentication-method=normal", "--skip-test-db"],
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
     )
+    if made.returncode:
+        raise Missing(f"{install} makes no database: {(made.stderr or made.stdout).strip()[-500:]}")
     return [server, *where, f"--socket={data / 's'}", f"--port={port}", "--bind-address=127.0.0.1"]
 
 
@@ -93,7 +105,7 @@ def redis(*, private: bool = False) -> Iterator[str]:
     Raises:
         Missing
     """
-    if not private and _answers(6379):
+    if not private and _is_open_redis(6379):
         yield "redis://127.0.0.1:6379"
         return
     with tempfile.TemporaryDirectory(prefix="ding-redis-") as name:
