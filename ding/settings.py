@@ -337,15 +337,18 @@ def _every(task: str, seconds: float) -> dict[str, object]:
     return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 10)}}
 
 
+# How soon is found what no nudge told. Where all is one process, next to no nudge is lost, and it should idle.
+SWEEP_SECONDS = 10 if CELERY_BROKER_URL.startswith("memory://") else 5
+
 CELERY_BEAT_SCHEDULE = {
     "watch": _every("ding.tasks.watch", 15),
     "send alerts": _every("ding.tasks.send_alerts", 20),
-    "sweep pushes": _every("pos_integrations.tasks.sweep_pushes", 5),
-    "drain webhooks": _every("pos_integrations.tasks.drain_webhooks", 5),
+    "sweep pushes": _every("pos_integrations.tasks.sweep_pushes", SWEEP_SECONDS),
+    "drain webhooks": _every("pos_integrations.tasks.drain_webhooks", SWEEP_SECONDS),
     "sweep menu syncs": _every("pos_integrations.tasks.sweep_menu_syncs", 15),
     "copy images": _every("pos_integrations.tasks.copy_images", 60),
     "end waits": _every("menus.tasks.end_waits", 20),
-    "send notifications": _every("notifications.tasks.send_due", 5),
+    "send notifications": _every("notifications.tasks.send_due", SWEEP_SECONDS),
     "let old records go": _every("ding.privacy.tasks.retain", 3600),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")

@@ -36,10 +36,10 @@ def test_a_taken_port_is_told_by_its_variable_with_free_ones(settings):
 
 
 def test_a_database_that_is_not_there_is_told_in_a_sentence(monkeypatch):
-    def call(*args, **options):
+    def call(connection):
         raise OperationalError(1049, "Unknown database 'ding'")
 
-    monkeypatch.setattr(run, "call_command", call)
+    monkeypatch.setattr(run, "MigrationExecutor", call)
     with pytest.raises(
         CommandError, match=r"DATABASE_URL cannot be used: Unknown database 'ding'\. Start or"
     ):

@@ -13,7 +13,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError
+from django.core.management.sql import emit_post_migrate_signal
+from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
 
 from ding import demo
 from pos_integrations import health
@@ -35,7 +37,12 @@ def _stop_in_order(number: int, frame: Any) -> None:
 
 def _migrate() -> None:
     try:
-        call_command("migrate", verbosity=0)
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            call_command("migrate", verbosity=0)
+        else:
+            # `migrate` would build every model of the past in memory first, to find nothing to do.
+            emit_post_migrate_signal(verbosity=0, interactive=False, db=connection.alias)
     except OperationalError as error:
         raise CommandError(
             f"The database of DATABASE_URL cannot be used: {error.args[-1]}. Start or create it, or take the "
