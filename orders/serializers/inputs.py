@@ -69,7 +69,12 @@ class OrderInput(Input):
     items = LineInput(many=True, max_length=MOST_LINES)  # type: ignore[call-arg]
     table_no = Text(max_length=20, allow_blank=True, default="", help_text="Required for DINE_IN.")
     persons = serializers.IntegerField(min_value=0, max_value=500, default=0)
-    scheduled_for = Moment(allow_null=True, default=None)
+    scheduled_for = Moment(
+        allow_null=True,
+        default=None,
+        help_text="When the food is wanted; null: as soon as possible. An order for a later day is placed at once and "
+        "waits until the POS takes it: `push.order.next_attempt_at` says when.",
+    )
     notes = Text(lines=True, max_length=500, allow_blank=True, default="")
     coupon = Text(
         max_length=50,

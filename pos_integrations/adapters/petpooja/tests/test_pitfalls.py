@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -289,3 +291,14 @@ def test_20_an_unknown_status_is_named_not_guessed_and_nothing_goes_backwards(ac
     assert OrderStatus.PENDING not in webhooks.CALLBACK_STATUSES.values()
     for status in webhooks.CALLBACK_STATUSES.values():
         assert not can_move(OrderStatus.DELIVERED, status)
+
+
+def test_the_list_in_the_documentation_names_tests_that_exist():
+    root = Path(__file__).parents[4]
+    section = (root / "docs" / "petpooja.md").read_text().split("## What has cost others money")[1]
+    rows = [line for line in section.split("\n## ")[0].splitlines() if re.match(r"\| \d+ \|", line)]
+    assert [int(row.split("|")[1]) for row in rows] == list(range(1, 21))
+    names = set(re.findall(r"`[\w/]*?(test_\w+\.py)`", " ".join(rows)))
+    assert len(names) > 10
+    for name in names:
+        assert list(root.glob(f"*/**/tests/{name}")) or list(root.glob(f"*/tests/{name}")), name
