@@ -342,6 +342,7 @@ SWEEP_SECONDS = 10 if CELERY_BROKER_URL.startswith("memory://") else 5
 
 CELERY_BEAT_SCHEDULE = {
     "watch": _every("ding.tasks.watch", 15),
+    "watch seldom": _every("ding.tasks.watch_seldom", 300),
     "send alerts": _every("ding.tasks.send_alerts", 20),
     "sweep pushes": _every("pos_integrations.tasks.sweep_pushes", SWEEP_SECONDS),
     "drain webhooks": _every("pos_integrations.tasks.drain_webhooks", SWEEP_SECONDS),

@@ -20,6 +20,12 @@ def watch() -> None:
     nudge(send_alerts)
 
 
+@shared_task(name="ding.tasks.watch_seldom")
+def watch_seldom() -> None:
+    """The same for what can wait some minutes, and takes longer to find."""
+    watching.watch(seldom=True)
+
+
 @shared_task(name="ding.tasks.send_alerts")
 def send_alerts() -> None:
     """Send what staff is owed."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 class Kind:
     """One kind of cause.
 
-    `page`: name of the admin page behind the button, `query`: what is appended to it ({restaurant} and
-    {target} are filled in; a page that ends in "_change" gets {target} as its row). `critical`: orders or
+    `page`: name of the admin page behind the button, `query`: what is appended to it ({restaurant} is filled
+    in), `row`: whose id the address takes ("target", "restaurant"), if any. `critical`: orders or
     guests are harmed now; else it is a warning. `event`: it tells of things that happened; nothing shows
     that a person dealt with them, so a person may say so.
     """
@@ -25,15 +25,16 @@ class Kind:
     button: str
     page: str
     query: str = ""
+    row: str = ""
     critical: bool = True
     event: bool = False
 
 
-_PUSHES = "pos_integrations_orderpush_changelist"
+_ORDERS = "orders_order_changelist"
+MENU_PAGE = "pos_integrations_menu"
 _INTEGRATION = "pos_integrations_restaurantposintegration_change"
 _INTEGRATIONS = "pos_integrations_restaurantposintegration_changelist"
 _WEBHOOKS = "pos_integrations_webhooklog_changelist"
-_SYNCS = "pos_integrations_menusynchistory_changelist"
 
 _ALL = (
     Kind(
@@ -43,8 +44,8 @@ _ALL = (
         "Read the POS's reason. When it names an item or a price, sync the menu. Call the guest, then send the"
         " order again, or read it to the restaurant and mark it as handled by phone.",
         "Show the refused orders",
-        _PUSHES,
-        "state__exact=rejected&restaurant={restaurant}",
+        _ORDERS,
+        "kitchen=refused&restaurant={restaurant}",
         event=True,
     ),
     Kind(
@@ -54,8 +55,8 @@ _ALL = (
         'Find out whether the POS answers: "Test connection" in the integration\'s page. Call the guest before'
         " you send an order again.",
         "Show the orders that were not sent",
-        _PUSHES,
-        "state__exact=expired&restaurant={restaurant}",
+        _ORDERS,
+        "kitchen=given_up&restaurant={restaurant}",
         event=True,
     ),
     Kind(
@@ -65,8 +66,8 @@ _ALL = (
         "Call the restaurant and ask for each of these orders. It has it: mark it as handled by phone. It has it"
         " not: send it again.",
         "Show the unclear orders",
-        _PUSHES,
-        "state__exact=unknown&restaurant={restaurant}",
+        _ORDERS,
+        "kitchen=unknown&restaurant={restaurant}",
     ),
     Kind(
         "cancellation-failed",
@@ -74,8 +75,8 @@ _ALL = (
         "The order is cancelled, and the kitchen may be cooking it all the same.",
         "Call the restaurant and cancel these orders by word; then mark them as handled by phone.",
         "Show these cancellations",
-        _PUSHES,
-        "kind__exact=cancellation&restaurant={restaurant}",
+        _ORDERS,
+        "kitchen=not_told&restaurant={restaurant}",
         event=True,
     ),
     Kind(
@@ -87,8 +88,8 @@ _ALL = (
         " by phone, or cancel them so that the guests are told. Often the cause is a wrong restaurant id or a"
         ' staging address: "Test connection" in the integration\'s page tells.',
         "Show the silent orders",
-        _PUSHES,
-        "state__exact=sent&restaurant={restaurant}",
+        _ORDERS,
+        "kitchen=silent&restaurant={restaurant}",
     ),
     Kind(
         "no-integration",
@@ -107,6 +108,7 @@ _ALL = (
         ' then "Test connection". Waiting orders go out by themselves.',
         "Correct the integration",
         _INTEGRATION,
+        row="target",
     ),
     Kind(
         "webhook-parked",
@@ -128,6 +130,7 @@ _ALL = (
         "Rotate the secret and give the new one to the POS while the old one still holds.",
         "Rotate the secret",
         _INTEGRATION,
+        row="target",
         critical=False,
     ),
     Kind(
@@ -137,6 +140,7 @@ _ALL = (
         "Make a new secret and give it to the POS now.",
         "Make a new secret",
         _INTEGRATION,
+        row="target",
     ),
     Kind(
         "sync-held",
@@ -144,8 +148,8 @@ _ALL = (
         "Guests order from the menu as it was before.",
         "Look at what would change. If the restaurant means it, approve it; if not, correct the menu at the POS.",
         "Look at the held menu",
-        _SYNCS,
-        "restaurant={restaurant}",
+        MENU_PAGE,
+        row="restaurant",
         critical=False,
     ),
     Kind(
@@ -153,9 +157,9 @@ _ALL = (
         "A menu that cannot be fetched",
         "Guests order from an old menu: prices and dishes may have changed.",
         'Read the error, then "Test connection" in the integration\'s page.',
-        "Show the failed syncs",
-        _SYNCS,
-        "restaurant={restaurant}",
+        "Show the menu and its syncs",
+        MENU_PAGE,
+        row="restaurant",
         critical=False,
     ),
     Kind(
@@ -211,6 +215,7 @@ _ALL = (
         "Agree on a signature with the POS and choose it in the integration's page.",
         "Choose a signature",
         _INTEGRATION,
+        row="target",
         critical=False,
     ),
     Kind(

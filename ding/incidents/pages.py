@@ -7,6 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 
+from ding.incidents.kinds import MENU_PAGE
 from ding.incidents.models import Incident
 
 
@@ -21,16 +22,21 @@ class Button:
 def page_behind(incident: Incident, user: Any) -> Button | None:
     """The button; None for who may not look at that page."""
     about = incident.about
-    app_and_model, _, kind_of_page = about.page.rpartition("_")
-    app, _, model = app_and_model.rpartition("_")
-    if not user.has_perm(f"{app}.view_{model}"):
+    if not user.has_perm(_needed(about.page)):
         return None
-    if kind_of_page == "change":
-        address = reverse(f"admin:{about.page}", args=[incident.target])
-    else:
-        address = reverse(f"admin:{about.page}")
-    query = about.query.format(restaurant=incident.restaurant_id, target=incident.target)
+    ids: dict[str, list[Any]] = {"target": [incident.target], "restaurant": [incident.restaurant_id]}
+    address = reverse(f"admin:{about.page}", args=ids.get(about.row, []))
+    query = about.query.format(restaurant=incident.restaurant_id)
     return Button(about.button, f"{address}?{query}" if query else address)
+
+
+def _needed(page: str) -> str:
+    """The right to look at the page: of a list or a row that of its model."""
+    if page == MENU_PAGE:
+        return "menus.view_menu"
+    app_and_model = page.rpartition("_")[0]
+    app, _, model = app_and_model.rpartition("_")
+    return f"{app}.view_{model}"
 
 
 def open_for(mine: frozenset[int] | None) -> int:

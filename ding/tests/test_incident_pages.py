@@ -70,7 +70,7 @@ def test_an_incident_in_plain_words_with_its_orders_and_its_button(log_in, place
         "docs/runbook.md#order-refused",
         "duty@example.com",
         f'href="{reverse("admin:orders_order_change", args=[order.pk])}"',
-        f"state__exact=rejected&amp;restaurant={place.restaurant.pk}",
+        f"kitchen=refused&amp;restaurant={place.restaurant.pk}",
         about.button,
     ):
         assert words in text, words

@@ -16,14 +16,18 @@ from ding.incidents.detecting import integrations, messages, orders, reports, sy
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """`find(now)` gives all causes of `kinds` that stand at `now`, the database's time."""
+    """`find(now)` gives all causes of `kinds` that stand at `now`, the database's time.
+
+    `seldom`: it reads whole tables for what can wait some minutes.
+    """
 
     find: Callable[[dt.datetime], list[Cause]]
     kinds: frozenset[str]
+    seldom: bool = False
 
 
-def _detector(find: Callable[[dt.datetime], list[Cause]], *kinds: str) -> Detector:
-    return Detector(find, frozenset(kinds))
+def _detector(find: Callable[[dt.datetime], list[Cause]], *kinds: str, seldom: bool = False) -> Detector:
+    return Detector(find, frozenset(kinds), seldom)
 
 
 DETECTORS = (
@@ -39,7 +43,7 @@ DETECTORS = (
     ),
     _detector(integrations.secrets_that_end, "secret-expiring", "secret-expired"),
     _detector(integrations.syncs, "sync-held", "sync-failing"),
-    _detector(integrations.secrets_in_the_clear, "secrets-open"),
+    _detector(integrations.secrets_in_the_clear, "secrets-open", seldom=True),
     _detector(integrations.unsigned_webhooks, "webhooks-unsigned"),
     _detector(reports.parked, "webhook-parked"),
     _detector(messages.failed_notifications, "notification-failed"),

@@ -32,7 +32,9 @@ _KIND = Case(
     ),
     When(_ORDER & _REFUSED_ACCESS & (_GIVEN_UP | Q(state=PushState.DUE)), then=Value("access-refused")),
     When(_ORDER & _GIVEN_UP, then=Value("order-not-sent")),
-    When(_ORDER & Q(state=PushState.REJECTED), then=Value("order-refused")),
+    When(
+        _ORDER & Q(state=PushState.REJECTED, order__status=OrderStatus.REJECTED), then=Value("order-refused")
+    ),
     When(_ORDER & _OPEN & Q(state=PushState.UNKNOWN), then=Value("order-unclear")),
     When(_ORDER & _OPEN & Q(state=PushState.SENT, silent_since__isnull=False), then=Value("kitchen-silent")),
     When(

@@ -6,12 +6,14 @@ import datetime as dt
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.utils import timezone
 
 from ding import tasks
 from ding.incidents import pulses, watchdog
 from ding.incidents.models import Incident, IncidentAlert, Pulse
 from ding.incidents.tests.factories import make_place, make_push
+from pos_integrations.models import RestaurantWebhookSecret
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +32,21 @@ def test_a_tick_watches_and_is_the_schedulers_sign_of_life():
     assert [i.kind for i in Incident.objects.all()] == ["order-refused"], "a scheduler that ticks is alive"
     tasks.send_alerts()
     assert len(mail.outbox) == 1
+
+
+def test_what_reads_whole_tables_is_looked_for_seldom(monkeypatch):
+    place = make_place()
+    RestaurantWebhookSecret.objects.create(
+        restaurant=place.restaurant, pos_provider=place.provider, secret_key="s" * 24
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE restaurant_webhook_secrets SET secret_key = 'plain-plain-plain-plain-plain'")
+    tasks.watch()
+    assert not Incident.objects.exists()
+    tasks.watch_seldom()
+    assert Incident.objects.get().kind == "secrets-open"
+    tasks.watch()
+    assert Incident.objects.open().exists(), "whoever does not look for it does not close it"
 
 
 def test_while_the_scheduler_lives_the_watchdog_does_nothing():
