@@ -20,9 +20,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ding import second_factor
-from ding.errors import DomainError, NotFound
+from ding.errors import DomainError, NotFound, error_body
 from ding.keys import SCOPES, Caller, caller_of
 from ding.staff import restaurants_of
+from ding.throttle import note_failure, refuse_if_over
 from pos_integrations import strict_json
 from pos_integrations.errors import MalformedPayload
 
@@ -61,6 +62,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         caller = caller_of(key.strip())
         if caller is None:
+            refuse_if_over(note_failure("key", request.META.get("REMOTE_ADDR", "")))
             raise exceptions.AuthenticationFailed("This API key is not valid, or not any more.")
         # For the audit trail.
         request._request.api_client = caller.name  # type: ignore[attr-defined]
@@ -177,20 +179,14 @@ class NewestFirst(CursorPagination):
         return cursor
 
 
-def error_body(
-    request: HttpRequest | Request | None, code: str, message: str, fields: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """The one shape of an error."""
-    error: dict[str, Any] = {"code": code, "message": message}
-    if fields:
-        error["fields"] = fields
-    error["request_id"] = getattr(request, "request_id", "")
-    return {"error": error}
-
-
 def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """Every exception of an API view as the one shape; None lets a real bug through to the 500 handler."""
     request = context.get("request")
+    missing = isinstance(error, Http404) or getattr(error, "status", None) == status.HTTP_404_NOT_FOUND
+    caller = getattr(request, "auth", None)
+    # Whoever asks for so much that is not there is guessing.
+    if missing and caller and (wait := note_failure("missing", caller.name)):
+        error = exceptions.Throttled(wait=wait)
     if isinstance(error, DomainError):
         return Response(error_body(request, error.code, error.message, error.fields), error.status)
     if isinstance(error, OperationalError | InterfaceError):

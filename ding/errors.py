@@ -36,3 +36,12 @@ class Conflict(DomainError):
 
     status = 409
     code = "conflict"
+
+
+def error_body(request: Any, code: str, message: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The one shape of an error."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if fields:
+        error["fields"] = fields
+    error["request_id"] = getattr(request, "request_id", "")
+    return {"error": error}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from structlog.contextvars import bound_contextvars
 
 from ding import audit
+from ding.errors import error_body
 
 
 class RequestId:
@@ -25,6 +27,37 @@ class RequestId:
             response = self._get_response(request)
         response["X-Request-ID"] = request_id
         return response
+
+
+class Headers:
+    """What every answer carries besides Django's own; and without TLS no program is listened to.
+
+    An answer to a program needs nothing from anywhere. The pages of the documentation load their own files.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Before and after."""
+        for_programs = request.path.startswith("/api/") or request.path.startswith("/metrics")
+        if for_programs and settings.BEHIND_TLS and not request.is_secure():
+            message = "Use https://. What was sent in the clear is known to others now: change its secrets."
+            response: HttpResponse = JsonResponse(error_body(request, "https_required", message), status=403)
+        else:
+            response = self._get_response(request)
+        response.setdefault(
+            "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+        )
+        if for_programs and not request.path.startswith("/api/docs"):
+            response._csp_replace = dict(_NOTHING)  # type: ignore[attr-defined]
+        if for_programs and not response.has_header("ETag"):
+            response.setdefault("Cache-Control", "no-store")
+        return response
+
+
+# Every directive that is set for pages, and no more.
+_NOTHING = {name: ["'none'"] for name in settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]}
 
 
 class StaffPages:

@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from ding.incidents import pulses
 from ding.incidents.kinds import KINDS
 from ding.incidents.models import Incident
+from ding.throttle import note_failure
 from notifications.models import Notification
 from pos_integrations import health
 from pos_integrations.models import RestaurantPosIntegration
@@ -38,8 +39,11 @@ def metrics(request: HttpRequest) -> HttpResponse:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     token = settings.METRICS_TOKEN
     if not token or not hmac.compare_digest(given.encode(), token.encode()):
+        wait = note_failure("metrics", request.META.get("REMOTE_ADDR", ""))
         return HttpResponse(
-            "Set METRICS_TOKEN and send it as a bearer token.", status=401, content_type="text/plain"
+            "Set METRICS_TOKEN and send it as a bearer token.",
+            status=429 if wait else 401,
+            content_type="text/plain",
         )
     registry = CollectorRegistry()
     due = Gauge("ding_queue_due", "Rows that are due now.", ["queue"], registry=registry)

@@ -18,6 +18,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from kombu import Queue
 
+from ding import strength
 from ding.logs import without_tokens
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -49,18 +50,30 @@ def number(name: str, default: int, lowest: int, highest: int) -> int:
     return int(text)
 
 
+DEBUG = env.bool("DEBUG", default=False)
+
+
+def refuse_weak(name: str, weakness: str) -> None:
+    """Outside DEBUG ding does not start with what everybody could guess. The value itself is not told."""
+    if weakness and not DEBUG:
+        raise ImproperlyConfigured(f"{name} {weakness}. `python3 ding/fresh_env.py` prints fresh secrets.")
+
+
 # --- Secrets ---
 SECRET_KEY = required("SECRET_KEY")
 # id:base64 of 32 bytes, comma-separated; the first seals, all open.
 ENCRYPTION_KEYS = required("ENCRYPTION_KEYS")
 # Signs the per-order token in callback addresses. Changing it cuts off callbacks of open orders.
 CALLBACK_KEY = required("CALLBACK_KEY")
+refuse_weak("SECRET_KEY", strength.weakness(SECRET_KEY))
+refuse_weak("ENCRYPTION_KEYS", strength.keys_weakness(ENCRYPTION_KEYS))
+refuse_weak("CALLBACK_KEY", strength.weakness(CALLBACK_KEY))
 
 # --- Web ---
-DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = [
     host.strip() for host in env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 ]
+refuse_weak("ALLOWED_HOSTS", strength.hosts_weakness(ALLOWED_HOSTS))
 CSRF_TRUSTED_ORIGINS = [origin.strip() for origin in env.list("CSRF_TRUSTED_ORIGINS", default=[])]
 # Where `manage.py run` listens.
 PORT = number("PORT", 8000, 1, 65_535)
@@ -73,8 +86,9 @@ BEHIND_TLS = env.bool("BEHIND_TLS", default=False)
 if BEHIND_TLS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    # A sender of webhooks or an API client does not follow a redirect: it gets a refusal from the proxy.
-    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)/?$"]
+    # What programs call is refused without TLS (`ding.middleware.Headers`): they would not follow a redirect, or only
+    # after they had sent their secret in the clear.
+    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)/?$", r"^api/"]
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
@@ -84,6 +98,13 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # Bearer token that Prometheus shows at /metrics; empty: /metrics is closed.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+refuse_weak("METRICS_TOKEN", strength.weakness(METRICS_TOKEN) if METRICS_TOKEN else "")
+# In one process and one minute; 0: no limit. Failures from one address: wrong keys, wrong signatures.
+FAILED_CALLS_PER_MINUTE = number("FAILED_CALLS_PER_MINUTE", 300, 0, 100000000)
+# Calls of one API client in one scope.
+API_CALLS_PER_MINUTE = number("API_CALLS_PER_MINUTE", 60_000, 0, 100000000)
+# Calls of one API client for one restaurant that make ding call its POS.
+COSTLY_CALLS_PER_MINUTE = number("COSTLY_CALLS_PER_MINUTE", 30, 0, 100000000)
 
 # A whole menu may come in one webhook; MariaDB's default packet is 16 MiB.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
@@ -122,6 +143,7 @@ MIDDLEWARE = [
     "ding.breaker.DatabaseBreaker",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "ding.middleware.Headers",
     "ding.middleware.StaffPages",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -246,6 +268,7 @@ if not _database.get("ENGINE"):
         "DATABASE_URL is no database's address. Write mysql://user:password@host:3306/name, or take it away: "
         "then ding uses SQLite."
     )
+refuse_weak("DATABASE_URL", strength.password_weakness(env.str("DATABASE_URL", default="")))
 _database["CONN_MAX_AGE"] = 60
 _database["CONN_HEALTH_CHECKS"] = True
 if _database["ENGINE"].endswith("sqlite3"):
@@ -288,6 +311,7 @@ MEDIA_URL = env.str("MEDIA_URL", default="/media/")
 
 # --- Workers ---
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="memory://localhost")
+refuse_weak("CELERY_BROKER_URL", strength.password_weakness(CELERY_BROKER_URL))
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {"polling_interval": 0.1}
     if CELERY_BROKER_URL.startswith("memory://")
@@ -395,24 +419,25 @@ ALERT_LADDER_MINUTES = [int(minutes) for minutes in env.list("ALERT_LADDER_MINUT
 
 # --- How long records stay ---
 # Days; 0: for ever. Guests' names, phones and addresses in orders; the orders themselves stay.
-RETENTION_ORDER_DAYS = env.int("RETENTION_ORDER_DAYS", default=180)
+RETENTION_ORDER_DAYS = number("RETENTION_ORDER_DAYS", 180, 0, 100000)
 # Whole webhooks, and with them the ids by which a repeat is known: not below 30.
-RETENTION_WEBHOOK_DAYS = env.int("RETENTION_WEBHOOK_DAYS", default=30)
+RETENTION_WEBHOOK_DAYS = number("RETENTION_WEBHOOK_DAYS", 30, 0, 100000)
 # What was said in calls to the POS; that there was a call stays.
-RETENTION_CALL_DAYS = env.int("RETENTION_CALL_DAYS", default=30)
+RETENTION_CALL_DAYS = number("RETENTION_CALL_DAYS", 30, 0, 100000)
 # Messages to guests.
-RETENTION_MESSAGE_DAYS = env.int("RETENTION_MESSAGE_DAYS", default=30)
+RETENTION_MESSAGE_DAYS = number("RETENTION_MESSAGE_DAYS", 30, 0, 100000)
 # Answers that are given again to the same Idempotency-Key.
-RETENTION_ANSWER_DAYS = env.int("RETENTION_ANSWER_DAYS", default=7)
+RETENTION_ANSWER_DAYS = number("RETENTION_ANSWER_DAYS", 7, 0, 100000)
 # Copies of pictures that no menu shows any more.
-RETENTION_IMAGE_DAYS = env.int("RETENTION_IMAGE_DAYS", default=30)
+RETENTION_IMAGE_DAYS = number("RETENTION_IMAGE_DAYS", 30, 0, 100000)
 # Who did what.
-RETENTION_AUDIT_DAYS = env.int("RETENTION_AUDIT_DAYS", default=730)
+RETENTION_AUDIT_DAYS = number("RETENTION_AUDIT_DAYS", 730, 0, 100000)
 
 # --- REST ---
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["ding.api.ApiKeyAuthentication", "ding.api.StaffSession"],
     "DEFAULT_PERMISSION_CLASSES": ["ding.api.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["ding.throttle.PerClient"],
     "DEFAULT_PARSER_CLASSES": ["ding.api.StrictJsonParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "ding.api.NewestFirst",

@@ -9,6 +9,9 @@ os.environ["CALLBACK_KEY"] = "test-callback-key"
 os.environ["POS_ALLOWED_NETWORKS"] = "127.0.0.0/8"
 os.environ["POS_ALLOW_PLAIN_HTTP"] = "true"
 os.environ["LOG_LEVEL"] = "WARNING"
+# What counts calls counts them over all tests of a process.
+os.environ["FAILED_CALLS_PER_MINUTE"] = os.environ["API_CALLS_PER_MINUTE"] = "0"
+os.environ["COSTLY_CALLS_PER_MINUTE"] = "0"
 os.environ.setdefault("DATABASE_URL", os.environ.get("TEST_DATABASE_URL", "sqlite://:memory:"))
 
 from ding.settings import *  # noqa: E402, F403

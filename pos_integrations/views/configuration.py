@@ -85,6 +85,7 @@ class IntegrationView(APIView):
 class TestIntegrationView(APIView):
     """Call the POS and say what works."""
 
+    costly = True
     scopes = {"POST": "integrations:write"}
 
     @extend_schema(request=None, responses=TestOutput)

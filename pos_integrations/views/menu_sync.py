@@ -18,6 +18,7 @@ from pos_integrations.views.configuration import visible_integration
 class SyncMenuView(APIView):
     """Fetch the menu from the POS and make it ours."""
 
+    costly = True
     scopes = {"POST": "integrations:write"}
 
     @extend_schema(request=None, responses=SyncOutput, parameters=[SyncOptions])

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from ding.errors import DomainError
 from ding.nudge import nudge
+from ding.throttle import note_failure, refuse_if_over
 from pos_integrations import inbound, tasks
 from pos_integrations.errors import AnotherRestaurant, MalformedPayload, NotAuthentic
 from pos_integrations.messages import WebhookRequest
@@ -53,6 +54,7 @@ class WebhookView(APIView):
 
     authentication_classes = ()
     permission_classes = ()
+    throttle_classes = ()
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT, auth=[])
     def post(
@@ -73,6 +75,7 @@ class WebhookView(APIView):
                 remote_address=request.META.get("REMOTE_ADDR", ""),
             )
         except NotAuthentic:
+            refuse_if_over(note_failure("webhook", request.META.get("REMOTE_ADDR", "")))
             # For whoever wonders why nothing arrives; the sender is told nothing.
             logger.warning(
                 "A webhook was refused: its signature or token fits nobody.",
