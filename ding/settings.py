@@ -100,11 +100,11 @@ X_FRAME_OPTIONS = "DENY"
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 refuse_weak("METRICS_TOKEN", strength.weakness(METRICS_TOKEN) if METRICS_TOKEN else "")
 # In one process and one minute; 0: no limit. Failures from one address: wrong keys, wrong signatures.
-FAILED_CALLS_PER_MINUTE = number("FAILED_CALLS_PER_MINUTE", 300, 0, 100000000)
+FAILED_CALLS_PER_MINUTE = number("FAILED_CALLS_PER_MINUTE", 300, 0, 1_000_000)
 # Calls of one API client in one scope.
-API_CALLS_PER_MINUTE = number("API_CALLS_PER_MINUTE", 60_000, 0, 100000000)
+API_CALLS_PER_MINUTE = number("API_CALLS_PER_MINUTE", 60_000, 0, 1_000_000)
 # Calls of one API client for one restaurant that make ding call its POS.
-COSTLY_CALLS_PER_MINUTE = number("COSTLY_CALLS_PER_MINUTE", 30, 0, 100000000)
+COSTLY_CALLS_PER_MINUTE = number("COSTLY_CALLS_PER_MINUTE", 30, 0, 1_000_000)
 
 # A whole menu may come in one webhook; MariaDB's default packet is 16 MiB.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
@@ -419,19 +419,19 @@ ALERT_LADDER_MINUTES = [int(minutes) for minutes in env.list("ALERT_LADDER_MINUT
 
 # --- How long records stay ---
 # Days; 0: for ever. Guests' names, phones and addresses in orders; the orders themselves stay.
-RETENTION_ORDER_DAYS = number("RETENTION_ORDER_DAYS", 180, 0, 100000)
+RETENTION_ORDER_DAYS = number("RETENTION_ORDER_DAYS", 180, 0, 36_500)
 # Whole webhooks, and with them the ids by which a repeat is known: not below 30.
-RETENTION_WEBHOOK_DAYS = number("RETENTION_WEBHOOK_DAYS", 30, 0, 100000)
+RETENTION_WEBHOOK_DAYS = number("RETENTION_WEBHOOK_DAYS", 30, 0, 36_500)
 # What was said in calls to the POS; that there was a call stays.
-RETENTION_CALL_DAYS = number("RETENTION_CALL_DAYS", 30, 0, 100000)
+RETENTION_CALL_DAYS = number("RETENTION_CALL_DAYS", 30, 0, 36_500)
 # Messages to guests.
-RETENTION_MESSAGE_DAYS = number("RETENTION_MESSAGE_DAYS", 30, 0, 100000)
+RETENTION_MESSAGE_DAYS = number("RETENTION_MESSAGE_DAYS", 30, 0, 36_500)
 # Answers that are given again to the same Idempotency-Key.
-RETENTION_ANSWER_DAYS = number("RETENTION_ANSWER_DAYS", 7, 0, 100000)
+RETENTION_ANSWER_DAYS = number("RETENTION_ANSWER_DAYS", 7, 0, 36_500)
 # Copies of pictures that no menu shows any more.
-RETENTION_IMAGE_DAYS = number("RETENTION_IMAGE_DAYS", 30, 0, 100000)
+RETENTION_IMAGE_DAYS = number("RETENTION_IMAGE_DAYS", 30, 0, 36_500)
 # Who did what.
-RETENTION_AUDIT_DAYS = number("RETENTION_AUDIT_DAYS", 730, 0, 100000)
+RETENTION_AUDIT_DAYS = number("RETENTION_AUDIT_DAYS", 730, 0, 36_500)
 
 # --- REST ---
 REST_FRAMEWORK = {
