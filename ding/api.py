@@ -185,8 +185,8 @@ def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
     missing = isinstance(error, Http404) or getattr(error, "status", None) == status.HTTP_404_NOT_FOUND
     caller = getattr(request, "auth", None)
     # Whoever asks for so much that is not there is guessing.
-    if missing and caller and (wait := note_failure("missing", caller.name)):
-        error = exceptions.Throttled(wait=wait)
+    if missing and caller and (seconds := note_failure("missing", caller.name)):
+        error = exceptions.Throttled(wait=seconds)
     if isinstance(error, DomainError):
         return Response(error_body(request, error.code, error.message, error.fields), error.status)
     if isinstance(error, OperationalError | InterfaceError):

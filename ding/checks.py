@@ -48,7 +48,7 @@ def the_ladder_goes_up(**kwargs: Any) -> list[CheckMessage]:
 @register(Tags.security, deploy=True)
 def what_goes_over_a_network_is_sealed(**kwargs: Any) -> list[CheckMessage]:
     """Addresses that a POS or a worker reaches us by."""
-    found = []
+    found: list[CheckMessage] = []
     if not settings.PUBLIC_URL.startswith("https://"):
         hint = "Order callbacks carry their token in the address: set PUBLIC_URL=https://…"
         found.append(Caution("PUBLIC_URL is not https://.", hint=hint, id="ding.W003"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from rest_framework.exceptions import Throttled
@@ -74,9 +74,10 @@ class PerClient(BaseThrottle):
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Whether it is not too often."""
-        if request.auth is None:
+        caller: Any = request.auth
+        if caller is None:
             return True  # a webhook, or nobody: not counted by whom it claims to be
-        name = request.auth.name
+        name = caller.name
         costly = getattr(view, "costly", False)
         limit = settings.COSTLY_CALLS_PER_MINUTE if costly else settings.API_CALLS_PER_MINUTE
         kind = type(view).__name__ if costly else str(getattr(view, "scopes", {}).get(request.method))
