@@ -30,7 +30,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """The database answers too; without it nothing can be acknowledged."""
     ready = health.database_answers()
-    return JsonResponse({"ready": ready}, status=200 if ready else 503)
+    headers = {} if ready else {"Retry-After": "2"}
+    return JsonResponse({"ready": ready}, status=200 if ready else 503, headers=headers)
 
 
 @require_safe
