@@ -41,15 +41,22 @@ from pos_integrations.errors import (
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# IPv6 networks in which an IPv4 address is meant, and how many bits stand to its right: mapped, NAT64,
-# compatible, 6to4. And the NAT64 of a private network, which is nowhere public.
+# IPv6 networks in which an IPv4 address is meant, and how many bits stand to its right: mapped, translated, NAT64,
+# compatible, 6to4.
 _MEANING_IPV4 = {
     ipaddress.IPv6Network("::ffff:0:0/96"): 0,
+    ipaddress.IPv6Network("::ffff:0:0:0/96"): 0,
     ipaddress.IPv6Network("64:ff9b::/96"): 0,
     ipaddress.IPv6Network("::/96"): 0,
     ipaddress.IPv6Network("2002::/16"): 80,
 }
-_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+# What Python 3.11 holds for global and is not: protocol assignments (some clouds tell secrets there), relays, tunnels,
+# documentation. Of IPv6 only 2000::/3 is given out at all.
+_GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
+_SPECIAL = tuple(
+    ipaddress.ip_network(network)
+    for network in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "3fff::/20")
+)
 
 KEPT_CHARACTERS = 16_000
 A_DAY = 86_400.0
@@ -364,7 +371,10 @@ class _GuardedAdapter(HTTPAdapter):
         meant = _meant(address)
         if any(a in network for a in (address, meant) for network in self._networks):
             return True
-        return meant.is_global and not meant.is_multicast and address not in _LOCAL_NAT64
+        if meant.version == 6 and meant not in _GIVEN_OUT:
+            return False
+        special = any(meant in network for network in _SPECIAL)
+        return meant.is_global and not meant.is_multicast and not special
 
     @contextlib.contextmanager
     def cut_at(self, deadline: float) -> Iterator[None]:

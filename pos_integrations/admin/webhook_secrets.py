@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from ding.staff import RestaurantFilter, StaffAdmin
+from ding.staff import RestaurantFilter, StaffAdmin, restaurants_of
 from pos_integrations import configuration
 from pos_integrations.admin.guards import ReadOnly, show_once
 from pos_integrations.models import RestaurantPosIntegration, RestaurantWebhookSecret
+
+# Whoever signs with a secret does so more often than this.
+IN_USE = dt.timedelta(days=1)
 
 
 class WebhookSecretForm(forms.ModelForm):
@@ -86,6 +91,15 @@ class WebhookSecretAdmin(ReadOnly, StaffAdmin):
         """A secret can be brought in."""
         return request.user.has_perm("pos_integrations.add_restaurantwebhooksecret")
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """With the integrations of this member of staff alone: a secret speaks for its restaurant."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if "integration" in form.base_fields:
+            field, mine = form.base_fields["integration"], restaurants_of(request.user)
+            if mine is not None:
+                field.queryset = field.queryset.filter(restaurant__in=mine)
+        return form
+
     @admin.display(description="valid", boolean=True)
     def standing(self, secret: RestaurantWebhookSecret) -> bool:
         """Whether it may sign now."""
@@ -117,10 +131,24 @@ class WebhookSecretAdmin(ReadOnly, StaffAdmin):
         return super().response_add(request, obj, post_url_continue)
 
     @admin.action(description="End now", permissions=["act"])
-    def end_now(self, request: HttpRequest, queryset: QuerySet[RestaurantWebhookSecret]) -> None:
-        """What is signed with them is refused from now on."""
+    def end_now(
+        self, request: HttpRequest, queryset: QuerySet[RestaurantWebhookSecret]
+    ) -> HttpResponse | None:
+        """What is signed with them is refused from now on. One that is in use is asked about first."""
+        recently = timezone.now() - IN_USE
+        in_use = queryset.filter(is_active=True, last_used_at__gte=recently)
+        if in_use and "confirmed" not in request.POST:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": "End a secret that is in use?",
+                "opts": self.opts,
+                "in_use": in_use.select_related("restaurant", "pos_provider"),
+                "chosen": list(queryset.values_list("pk", flat=True)),
+            }
+            return TemplateResponse(request, "admin/pos_integrations/end_secrets.html", context)
         for secret in queryset.filter(is_active=True):
             self.log_change(request, secret, "Ended.")
         count = configuration.end_secrets(queryset)
         level = messages.SUCCESS if count else messages.WARNING
         self.message_user(request, f"{count} secret(s) ended.", level)
+        return None

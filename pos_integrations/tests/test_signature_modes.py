@@ -336,3 +336,16 @@ def test_who_may_change_an_integration_may_not_yet_open_it_to_everybody(client, 
     client.force_login(staff)
     act(client, at.integration, "accept_unsigned", confirmed="yes")
     assert fresh(at.integration).unsigned_since is None
+
+
+def test_a_secret_in_use_is_asked_about_before_it_ends(admin_client, db):
+    at = connected_place()
+    secret = RestaurantWebhookSecret.objects.get()
+    RestaurantWebhookSecret.objects.update(last_used_at=timezone.now())
+    path = "/admin/pos_integrations/restaurantwebhooksecret/"
+    data = {"action": "end_now", "_selected_action": [secret.pk]}
+    text = admin_client.post(path, data).content.decode()
+    assert "last used" in text
+    assert configuration.valid_secrets(at.integration)
+    admin_client.post(path, data | {"confirmed": "yes"})
+    assert configuration.valid_secrets(at.integration) == []
