@@ -40,8 +40,9 @@ class Headers:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Before and after."""
-        for_programs = request.path.startswith("/api/") or request.path.startswith("/metrics")
-        if for_programs and settings.BEHIND_TLS and not request.is_secure():
+        for_programs = request.path.startswith(("/api/", "/metrics", "/healthz", "/readyz"))
+        may_be_asked_inside = request.path.startswith(("/healthz", "/readyz"))
+        if for_programs and not may_be_asked_inside and settings.BEHIND_TLS and not request.is_secure():
             message = "Use https://. What was sent in the clear is known to others now: change its secrets."
             response: HttpResponse = JsonResponse(error_body(request, "https_required", message), status=403)
         else:

@@ -33,7 +33,7 @@ def test_no_provider_is_named_where_all_are_meant():
 
 def test_every_variable_that_is_read_is_explained_and_none_else():
     settings = (ROOT / "ding/settings.py").read_text(encoding="utf-8")
-    read = set(re.findall(r"\b(?:env(?:\.\w+)?|required)\(\s*\"([A-Z][A-Z0-9_]*)\"", settings))
+    read = set(re.findall(r"\b(?:env(?:\.\w+)?|required|number)\(\s*\"([A-Z][A-Z0-9_]*)\"", settings))
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     explained = re.findall(r"^#?([A-Z][A-Z0-9_]*)=", example, re.MULTILINE)
     assert len(read) > 20
