@@ -10,7 +10,7 @@ from django.apps import apps
 from django.contrib.admin import ShowFacets
 from django.db.models import Field, ManyToManyField, QuerySet
 from django.forms.utils import pretty_name
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.contrib.filters.admin import DropdownFilter
@@ -111,6 +111,15 @@ class StaffAdmin(Scoped, ModelAdmin):
     object_history_template = "admin/ding/history.html"
     # A service that is called from elsewhere too writes the trail itself.
     recorded_by_service: ClassVar[bool] = False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A filter with a number that no column holds is as wrong as one with a word: the list without it."""
+        try:
+            return super().changelist_view(request, extra_context)
+        except OverflowError:
+            return HttpResponseRedirect(f"{request.path}?e=1")
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
