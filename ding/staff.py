@@ -99,6 +99,9 @@ class Scoped:
 class StaffAdmin(Scoped, ModelAdmin):
     """The base of every admin here. Each change becomes an `AuditEvent` with its differences."""
 
+    # What the lists of large tables show of other tables, read in statements of their own. Joined to a small table,
+    # MariaDB would rather sort all rows than read the newest ones by their key.
+    list_prefetch_related: ClassVar[tuple[str, ...]] = ()
     show_full_result_count = False
     # Counts beside each filter would read the whole table once for each.
     show_facets = ShowFacets.NEVER
@@ -120,6 +123,16 @@ class StaffAdmin(Scoped, ModelAdmin):
             return super().changelist_view(request, extra_context)
         except OverflowError:
             return HttpResponseRedirect(f"{request.path}?e=1")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """With `list_prefetch_related`."""
+        base, related = super().get_changelist(request, **kwargs), self.list_prefetch_related
+
+        class Beside(base):  # type: ignore[misc, valid-type]
+            def apply_select_related(self, rows: QuerySet[Any]) -> Any:
+                return rows.prefetch_related(*related)
+
+        return Beside if related else base
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False

@@ -13,17 +13,18 @@ from ding.read_only import ReadOnly
 from ding.staff import RestaurantFilter, StaffAdmin
 from notifications import services, tasks
 from notifications.models import Notification
+from orders.searching import FoundByOrder
 
 
 @admin.register(Notification)
-class NotificationAdmin(ReadOnly, StaffAdmin):
+class NotificationAdmin(FoundByOrder, ReadOnly, StaffAdmin):
     """Read-only. Who may change notifications may send failed ones again."""
 
     restaurant_path = "order__restaurant"
     list_display = ("order_reference", "event", "type", "status", "retry_count", "last_error", "created_at")
     list_filter = ("status", "type", "event", "created_at", RestaurantFilter)
-    list_select_related = ("order",)
-    search_fields = ("order__reference",)
+    list_prefetch_related = ("order",)
+    sortable_by = ()
     actions = ("send_again",)
 
     @admin.display(description="Order", ordering="order__reference")

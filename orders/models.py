@@ -111,6 +111,7 @@ class Order(models.Model):
             models.Index(fields=("restaurant", "status", "id"), name="ix_order_restaurant_status"),
             models.Index(fields=("restaurant", "created_at"), name="ix_order_restaurant_created"),
             models.Index(fields=("created_at",), name="ix_order_created"),
+            models.Index(fields=("status",), name="ix_order_status"),
             models.Index(fields=("pos_order_id", "restaurant"), name="ix_order_pos_order_id"),
         ]
 

@@ -95,7 +95,11 @@ def mariadb_command(data: Path, port: int) -> list[str]:
     )
     if made.returncode:
         raise Missing(f"{install} makes no database: {(made.stderr or made.stdout).strip()[-500:]}")
-    return [server, *where, f"--socket={data / 's'}", f"--port={port}", "--bind-address=127.0.0.1"]
+    # Its own: a server that starts clears its folder of temporary tables, other servers' too.
+    temporary = data.with_name(f"{data.name}-tmp")
+    temporary.mkdir(exist_ok=True)
+    where = [*where, f"--tmpdir={temporary}", f"--socket={data / 's'}"]
+    return [server, *where, f"--port={port}", "--bind-address=127.0.0.1"]
 
 
 @contextlib.contextmanager

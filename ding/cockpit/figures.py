@@ -22,7 +22,7 @@ from django.db.models import (
 )
 from django.utils import timezone
 
-from ding.cockpit.kitchen import STANDINGS
+from ding.cockpit.kitchen import RECENTLY, STANDINGS, in_trouble, recent_trouble
 from ding.incidents.models import Incident
 from menus.models import Restaurant, zone_named
 from notifications.models import Notification, Status
@@ -36,7 +36,7 @@ from pos_integrations.models import (
     WebhookLog,
 )
 
-WINDOW = dt.timedelta(hours=24)
+WINDOW = RECENTLY
 QUARTER = dt.timedelta(minutes=15)
 MOST_URGENT = 8
 MOST_INCIDENTS = 6
@@ -135,13 +135,6 @@ def _orders(figures: Figures, mine: Mine) -> None:
     ]
 
 
-def recent_trouble(since: dt.datetime) -> Q:
-    """Pushes that may be a person's trouble, by states that the indexes know."""
-    open_ = Q(state__in=(PushState.DUE, PushState.SENDING, PushState.SENT, PushState.UNKNOWN))
-    ended = Q(state__in=(PushState.REJECTED, PushState.EXPIRED), updated_at__gte=since)
-    return open_ | ended
-
-
 def _pushes(figures: Figures, mine: Mine) -> None:
     counts = {
         standing.key: Count("pk", filter=standing.pushes)
@@ -150,12 +143,8 @@ def _pushes(figures: Figures, mine: Mine) -> None:
     }
     pushes = OrderPush.objects.filter(of(mine, "order__restaurant"), recent_trouble(figures.since))
     figures.standings.update(pushes.aggregate(**counts))
-    trouble = Q()
-    for standing in STANDINGS:
-        if standing.trouble:
-            trouble |= standing.pushes
     figures.urgent = list(
-        pushes.filter(trouble)
+        pushes.filter(in_trouble())
         .select_related("order__restaurant", "integration__pos_provider")
         .defer("request_body")
         .order_by("-pk")[:MOST_URGENT]

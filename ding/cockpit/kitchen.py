@@ -18,13 +18,21 @@ GOOD, BUSY, WARN, BAD, PLAIN = "good", "busy", "warn", "bad", "plain"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One way in which an order can stand: `pushes` picks the pushes that stand so."""
+    """One way in which an order can stand: by its push alone, and by whether the order itself was lost (rejected)."""
 
     key: str
     label: str
     tone: str
-    pushes: Q
+    push: Q
     trouble: bool = False
+    lost: bool | None = None
+
+    @property
+    def pushes(self) -> Q:
+        """Picks the pushes that stand so."""
+        if self.lost is None:
+            return self.push
+        return self.push & (_LOST if self.lost else ~_LOST)
 
 
 _ORDER = Q(kind=PushKind.ORDER)
@@ -55,10 +63,10 @@ STANDINGS = (
     ),
     Standing("unknown", "Nobody knows", BAD, _ORDER & Q(state=PushState.UNKNOWN), trouble=True),
     Standing(
-        "refused", "Refused by the POS", BAD, _ORDER & Q(state=PushState.REJECTED) & _LOST, trouble=True
+        "refused", "Refused by the POS", BAD, _ORDER & Q(state=PushState.REJECTED), trouble=True, lost=True
     ),
     Standing(
-        "given_up", "Not reached in time", BAD, _ORDER & Q(state=PushState.EXPIRED) & _LOST, trouble=True
+        "given_up", "Not reached in time", BAD, _ORDER & Q(state=PushState.EXPIRED), trouble=True, lost=True
     ),
     Standing(
         "not_told",
@@ -72,9 +80,30 @@ STANDINGS = (
         "not_sent",
         "Never sent",
         PLAIN,
-        _ORDER & Q(state__in=(PushState.EXPIRED, PushState.REJECTED)) & ~_LOST,
+        _ORDER & Q(state__in=(PushState.EXPIRED, PushState.REJECTED)),
+        lost=False,
     ),
 )
+# All trouble of today: what ended longer ago than that is history.
+RECENTLY = dt.timedelta(hours=24)
+
+
+def recent_trouble(since: dt.datetime) -> Q:
+    """Pushes that may be a person's trouble, by states that the indexes know."""
+    open_ = Q(state__in=(PushState.DUE, PushState.SENDING, PushState.SENT, PushState.UNKNOWN))
+    open_ |= Q(state__in=(PushState.REJECTED, PushState.EXPIRED), updated_at__gte=since)
+    return open_
+
+
+def in_trouble() -> Q:
+    """Of these, those that are."""
+    found = Q()
+    for standing in STANDINGS:
+        if standing.trouble:
+            found |= standing.pushes
+    return found
+
+
 BY_KEY = {standing.key: standing for standing in STANDINGS}
 
 

@@ -5,12 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
-from ding.cockpit.kitchen import BAD, BUSY, GOOD, PLAIN, STANDINGS, WARN, Standing, ago, standing_of
+from ding.cockpit.kitchen import (
+    BAD,
+    BUSY,
+    BY_KEY,
+    GOOD,
+    PLAIN,
+    RECENTLY,
+    STANDINGS,
+    WARN,
+    Standing,
+    ago,
+    in_trouble,
+    recent_trouble,
+    standing_of,
+)
 from ding.cockpit.order_page import OrderPage
 from ding.cockpit.timeline import status_tone
 from ding.csv_export import Exported
@@ -26,6 +41,10 @@ from pos_integrations.outbound import owed_by
 LABELS = {GOOD: "success", BUSY: "info", WARN: "warning", BAD: "danger", PLAIN: "default"}
 
 
+# Nobody reads on.
+MOST_TROUBLE = 5000
+
+
 class KitchenFilter(DropdownFilter):
     """By where the order stands with the kitchen."""
 
@@ -37,19 +56,20 @@ class KitchenFilter(DropdownFilter):
         return [("trouble", "Any trouble"), *((standing.key, standing.label) for standing in STANDINGS)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Orders with such a push."""
+        """Orders with such a push; of all trouble, that of the last 24 hours and what is still open."""
         value = self.value()
-        chosen = [
-            standing
-            for standing in STANDINGS
-            if value in (standing.key, "trouble" if standing.trouble else None)
-        ]
-        if not value or not chosen:
+        if value == "trouble":
+            now = OrderPush.objects.filter(recent_trouble(timezone.now() - RECENTLY)).filter(in_trouble())
+            return queryset.filter(
+                pk__in=list(now.order_by("-pk").values_list("order", flat=True)[:MOST_TROUBLE])
+            )
+        standing = BY_KEY.get(value or "")
+        if standing is None:
             return queryset
-        way = chosen[0].pushes
-        for standing in chosen[1:]:
-            way |= standing.pushes
-        return queryset.filter(pk__in=OrderPush.objects.filter(way).values("order"))
+        if standing.lost is not None:
+            lost = Q(status=OrderStatus.REJECTED)
+            queryset = queryset.filter(lost if standing.lost else ~lost)
+        return queryset.filter(pk__in=OrderPush.objects.filter(standing.push).values("order"))
 
 
 class PlacedFilter(SpanFilter):
@@ -86,7 +106,7 @@ class OrderAdmin(OrderPage, Exported, ReadOnly, StaffAdmin):
 
     list_display = (
         "shown_reference",
-        "restaurant",
+        "shown_restaurant",
         "placed",
         "shown_status",
         "kitchen",
@@ -103,7 +123,8 @@ class OrderAdmin(OrderPage, Exported, ReadOnly, StaffAdmin):
         ("order_type", ChoicesDropdownFilter),
         RestaurantFilter,
     )
-    list_select_related = ("restaurant",)
+    list_prefetch_related = ("restaurant",)
+    sortable_by = ("placed", "shown_reference")
     search_fields = ("reference",)
     search_help_text = "Reference, phone or the POS's order id, each from its beginning."
     ordering = ("-id",)
@@ -154,6 +175,11 @@ class OrderAdmin(OrderPage, Exported, ReadOnly, StaffAdmin):
     def shown_reference(self, order: Order) -> str:
         """The order's name towards guest and POS."""
         return order.reference
+
+    @display(description="restaurant")
+    def shown_restaurant(self, order: Order) -> str:
+        """Where it is cooked."""
+        return order.restaurant.name
 
     @display(ordering="id")
     def placed(self, order: Order) -> str:

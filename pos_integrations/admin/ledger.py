@@ -87,7 +87,7 @@ class WebhookLogAdmin(Exported, ReadOnly, StaffAdmin):
 
     list_display = (
         "received",
-        "restaurant",
+        "shown_restaurant",
         "webhook_type",
         "state",
         "meaning",
@@ -105,7 +105,8 @@ class WebhookLogAdmin(Exported, ReadOnly, StaffAdmin):
         ("pos_provider", RelatedDropdownFilter),
         RestaurantFilter,
     )
-    list_select_related = ("restaurant", "order")
+    list_prefetch_related = ("restaurant", "order")
+    sortable_by = ("received",)
     search_fields = ("order_ref",)
     search_help_text = (
         "An order's reference or the POS's id of it, from its beginning; or the number of a webhook."
@@ -227,6 +228,11 @@ class WebhookLogAdmin(Exported, ReadOnly, StaffAdmin):
     def received(self, log: WebhookLog) -> str:
         """The restaurant's clock."""
         return f"{log.created_at.astimezone(log.restaurant.zone):%d %b %H:%M:%S}"
+
+    @display(description="restaurant")
+    def shown_restaurant(self, log: WebhookLog) -> str:
+        """Whose."""
+        return log.restaurant.name
 
     @display(description="status", ordering="status", label=LABELS)
     def state(self, log: WebhookLog) -> tuple[str, str]:

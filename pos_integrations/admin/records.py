@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from ding.csv_export import Exported
 from ding.staff import RestaurantFilter, StaffAdmin, TabularInline
+from orders.searching import FoundByOrder
 from pos_integrations.admin.config_form import table
 from pos_integrations.admin.guards import ReadOnly, age
 from pos_integrations.admin.sync_words import changes_in_words, problem_in_words
@@ -31,7 +32,7 @@ class AttemptInline(ReadOnly, TabularInline):
 
 
 @admin.register(OrderPush)
-class OrderPushAdmin(ReadOnly, StaffAdmin):
+class OrderPushAdmin(FoundByOrder, ReadOnly, StaffAdmin):
     """The outbox, the newest first."""
 
     restaurant_path = "order__restaurant"
@@ -55,9 +56,8 @@ class OrderPushAdmin(ReadOnly, StaffAdmin):
         "integration__pos_provider",
         RestaurantFilter,
     )
-    list_select_related = ("order__restaurant", "integration__pos_provider")
-    search_fields = ("order__reference__startswith",)
-    search_help_text = "An order's reference, from its beginning."
+    list_prefetch_related = ("order__restaurant", "integration__pos_provider")
+    sortable_by = ()
     ordering = ("-pk",)
     inlines = (AttemptInline,)
     fields = (
@@ -70,8 +70,8 @@ class OrderPushAdmin(ReadOnly, StaffAdmin):
     readonly_fields = ("order_reference", "restaurant", "provider")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderPush]:
-        """With what its page shows."""
-        return super().get_queryset(request).select_related("order__restaurant", "integration__pos_provider")
+        """Without the sealed body."""
+        return super().get_queryset(request).defer("request_body")
 
     @admin.display(description="order", ordering="order__reference")
     def order_reference(self, push: OrderPush) -> str:
@@ -95,7 +95,7 @@ class OrderPushAdmin(ReadOnly, StaffAdmin):
 
 
 @admin.register(OrderPushAttempt)
-class OrderPushAttemptAdmin(ReadOnly, StaffAdmin):
+class OrderPushAttemptAdmin(FoundByOrder, ReadOnly, StaffAdmin):
     """Every call, the newest first."""
 
     restaurant_path = "push__order__restaurant"
@@ -111,9 +111,9 @@ class OrderPushAttemptAdmin(ReadOnly, StaffAdmin):
         "duration_ms",
     )
     list_filter = ("outcome", "push__integration__pos_provider", RestaurantFilter)
-    list_select_related = ("push__order__restaurant",)
-    search_fields = ("push__order__reference__startswith",)
-    search_help_text = "An order's reference, from its beginning."
+    order_path = "push__order"
+    list_prefetch_related = ("push__order__restaurant",)
+    sortable_by = ()
     ordering = ("-pk",)
     fields = (
         ("order_reference", "restaurant", "number", "outcome"),
@@ -126,8 +126,7 @@ class OrderPushAttemptAdmin(ReadOnly, StaffAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderPushAttempt]:
         """Bodies only on its own page."""
-        attempts = super().get_queryset(request).select_related("push__order__restaurant")
-        return attempts.defer("request_body", "response_body")
+        return super().get_queryset(request).defer("request_body", "response_body")
 
     @admin.display(description="order")
     def order_reference(self, attempt: OrderPushAttempt) -> str:
