@@ -20,7 +20,7 @@ from ding.staff import RestaurantFilter, StaffAdmin
 from pos_integrations import configuration, health, menu_sync, tasks
 from pos_integrations.adapters.base import Level, TopicAuth
 from pos_integrations.adapters.registry import adapter_for
-from pos_integrations.admin import menu_page, onboarding
+from pos_integrations.admin import menu_page, onboarding, secret_page
 from pos_integrations.admin.config_form import ConfigForm, fieldsets, table, with_fields, words
 from pos_integrations.admin.guards import Guarded, chosen, show_once
 from pos_integrations.admin.integration_form import IntegrationForm
@@ -65,7 +65,7 @@ class IntegrationAdmin(UnsignedSwitch, Guarded, StaffAdmin):
 
     def get_urls(self) -> list[Any]:
         """With the page of the menu, and the guided flow."""
-        return [*menu_page.urls(self), *onboarding.urls(self), *super().get_urls()]
+        return [*menu_page.urls(self), *onboarding.urls(self), *secret_page.urls(self), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RestaurantPosIntegration]:
         """With what its name consists of."""

@@ -7,10 +7,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from ding.staff import RestaurantFilter, StaffAdmin, restaurants_of
 from pos_integrations import configuration
@@ -62,6 +65,7 @@ class WebhookSecretAdmin(ReadOnly, StaffAdmin):
         "expires_at",
         "last_used_at",
         "created_at",
+        "manage",
     )
     list_display_links = ("fingerprint", "restaurant")
     list_filter = ("is_active", "pos_provider", RestaurantFilter)
@@ -72,7 +76,20 @@ class WebhookSecretAdmin(ReadOnly, StaffAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RestaurantWebhookSecret]:
         """Without the value."""
-        return super().get_queryset(request).defer("secret_key")
+        mine = RestaurantPosIntegration.objects.filter(
+            restaurant=OuterRef("restaurant"), pos_provider=OuterRef("pos_provider")
+        )
+        rows: QuerySet[RestaurantWebhookSecret] = super().get_queryset(request).defer("secret_key")
+        return rows.annotate(integration_id=Subquery(mine.values("pk")[:1]))
+
+    @admin.display(description="")
+    def manage(self, secret: RestaurantWebhookSecret) -> SafeString | str:
+        """To the page where it is rotated, ended, revoked."""
+        found = getattr(secret, "integration_id", None)
+        if found is None:
+            return ""
+        address = reverse("admin:pos_integrations_secrets", args=[found])
+        return format_html('<a class="underline" href="{}">Rotate, end, revoke</a>', address)
 
     def get_fields(self, request: HttpRequest, obj: RestaurantWebhookSecret | None = None) -> tuple[str, ...]:
         """Asked when adding; shown later."""

@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from ding import audit
 from ding.db import transactional
 from pos_integrations.configuration.modes import scheme_of_secrets
 from pos_integrations.fields import PREFIX, Unreadable
@@ -81,6 +82,7 @@ def add_webhook_secret(
         secret_key=secret,
         fingerprint=_fingerprint(secret),
     )
+    audit.record("made", row)
     return NewSecret(secret, until if kept else None, row.pk)
 
 
