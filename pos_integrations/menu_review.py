@@ -44,10 +44,20 @@ def keep_review(
     return review
 
 
-def changes_in(review: MenuReview) -> list[Change]:
-    """What it would change, in the menu's order."""
+def rows_in(review: MenuReview) -> list[dict[str, Any]]:
+    """What it would change as it is kept, in the menu's order: for those who need a page of many."""
     found: list[dict[str, Any]] = json.loads(zlib.decompress(bytes(review.changes)))
-    return [Change(**{**change, "fields": [tuple(line) for line in change["fields"]]}) for change in found]
+    return found
+
+
+def change_of(row: dict[str, Any]) -> Change:
+    """One of them."""
+    return Change(**{**row, "fields": [tuple(line) for line in row["fields"]]})
+
+
+def changes_in(review: MenuReview) -> list[Change]:
+    """All that it would change."""
+    return [change_of(row) for row in rows_in(review)]
 
 
 def menu_in(review: MenuReview) -> MenuSnapshot | None:

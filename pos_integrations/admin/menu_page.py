@@ -21,12 +21,11 @@ from menus import browsing
 from menus.menu_page import may_work, zone_of
 from menus.models import LeftChange, Restaurant
 from menus.services import Choice, leave_changes, take_changes
-from menus.services.comparing import Change
 from menus.services.leaving import UNITS
 from pos_integrations import menu_requests, tasks
 from pos_integrations.admin.sync_words import sync_in_words
 from pos_integrations.menu_models import OPEN, MenuRequestKind
-from pos_integrations.menu_review import changes_in, drop_review
+from pos_integrations.menu_review import change_of, changes_in, drop_review, rows_in
 from pos_integrations.models import MenuRequest, MenuReview, MenuSyncHistory, RestaurantPosIntegration
 
 PER_PAGE = 40
@@ -210,19 +209,20 @@ def work(request: HttpRequest, integration: RestaurantPosIntegration) -> dict[st
 def _reviewed(
     request: HttpRequest, review: MenuReview, left: dict[tuple[str, str], LeftChange]
 ) -> dict[str, Any]:
-    changes = changes_in(review)
+    # A preview may be of 20,000 dishes, and one page is shown.
+    rows = rows_in(review)
     only, words = request.GET.get("what", ""), request.GET.get("q", "").strip()[:100]
-    counted = Counter(change.what for change in changes)
-    counted["left"] = sum((change.kind, change.external_id) in left for change in changes)
-    counted[""] = len(changes)
+    counted = Counter(row["what"] for row in rows)
+    counted["left"] = sum((row["kind"], row["external_id"]) in left for row in rows) if left else 0
+    counted[""] = len(rows)
 
-    def wanted(change: Change) -> bool:
-        is_left = (change.kind, change.external_id) in left
-        right_kind = not only or change.what == only or (only == "left" and is_left)
-        return right_kind and words.lower() in change.name.lower()
+    def wanted(row: dict[str, Any]) -> bool:
+        is_left = (row["kind"], row["external_id"]) in left
+        right_kind = not only or row["what"] == only or (only == "left" and is_left)
+        return right_kind and words.lower() in row["name"].lower()
 
     number = request.GET.get("page", "1")
-    page = Paginator([c for c in changes if wanted(c)], PER_PAGE).get_page(
+    page = Paginator([row for row in rows if wanted(row)], PER_PAGE).get_page(
         int(number[:6]) if number.isascii() and number.isdigit() else 1
     )
     return {
@@ -236,7 +236,7 @@ def _reviewed(
                 "again": bool(row and row.seen and row.seen != change.digest),
                 "fixed": change.kind == "menu",
             }
-            for change in page
+            for change in map(change_of, page)
         ],
         "what": only,
         "words": words,
