@@ -88,7 +88,8 @@ class RestaurantPosIntegration(models.Model):
     """One restaurant's account at one provider.
 
     `public_id` names it in webhook addresses: random, not secret. `menu_sync_due_at`: a menu sync is owed
-    from then on; `menu_sync_leased_until`: one is running.
+    from then on; `menu_sync_leased_until`: one is running. `failed_calls`: how many orders in a row its POS did
+    not answer for; `rests_until`: it is left alone until then.
     """
 
     restaurant = models.ForeignKey(Restaurant, models.PROTECT, related_name="integrations")
@@ -120,6 +121,8 @@ class RestaurantPosIntegration(models.Model):
         max_length=64, blank=True, default="", db_default="", editable=False
     )
     menu_digest_at = models.DateTimeField(null=True, editable=False)
+    failed_calls = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    rests_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True, db_default=UtcNow())
     updated_at = models.DateTimeField(auto_now=True, db_default=UtcNow())
 

@@ -169,6 +169,8 @@ class Rig:
                 "call_timeout_seconds": CALL_SECONDS,
                 "push_retry_seconds": 1,
                 "push_deadline_minutes": 2,
+                # Where every call is spoilt on purpose the POS would soon be left alone; F32 tries that.
+                "rest_after_failures": 10_000,
                 "resend_unclear": lenient,
             },
         )

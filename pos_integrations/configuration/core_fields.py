@@ -53,6 +53,16 @@ CORE_FIELDS = (
         default=False,
     ),
     ConfigField(
+        "rest_after_failures",
+        "Leave the POS alone after (failed calls)",
+        "After so many orders in a row without an answer only one order at a time tries, every ten seconds; the "
+        "others wait, until their deadline.",
+        FieldType.INTEGER,
+        default=5,
+        minimum=1,
+        maximum=10_000,
+    ),
+    ConfigField(
         "silence_minutes",
         "Kitchen silent after (minutes)",
         "An order that was sent and not confirmed by the kitchen by then is shown as such, staff and guest are told.",

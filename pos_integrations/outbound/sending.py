@@ -36,6 +36,7 @@ from pos_integrations.http import PosHttp
 from pos_integrations.messages import Account, PushResult, RiderStatus, RiderUpdate
 from pos_integrations.models import OrderPush, OrderPushAttempt, PushKind, PushState, RestaurantPosIntegration
 from pos_integrations.outbound.owing import active_integration
+from pos_integrations.outbound.resting import note_call, rests_until
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +97,10 @@ def _claim(push_id: int) -> OrderPush | None:
     if push.integration is None or (_is_untouched(push) and not _is_on(push.integration)):
         push.integration = active_integration(push.order.restaurant_id)
         OrderPush.objects.filter(pk=push.pk).update(integration=push.integration)
+    if push.integration is not None and (later := rests_until(push.integration, now)):
+        waiting = OrderPush.objects.filter(pk=push.pk)
+        waiting.update(state=PushState.DUE, attempts=F("attempts") - 1, next_attempt_at=later)
+        return None
     OrderPushAttempt.objects.create(push=push, number=push.attempts, started_at=now)
     return push
 
@@ -255,6 +260,8 @@ def settle(
         # Also when a webhook was faster: only the answer may bring the POS's own id.
         Order.objects.filter(pk=push.order_id, pos_order_id="").update(pos_order_id=result.pos_order_id[:64])
     _note_problem(push, error)
+    if push.integration is not None and call.account is not None and call.sent_anything:
+        note_call(push.integration, error, now, call.account.config["rest_after_failures"])
     if held and push.kind == PushKind.ORDER and error is not None:
         _tell_the_order(push, values["state"], error.message, permanent=isinstance(error, PermanentError))
 

@@ -226,19 +226,22 @@ def redirects(rig: Rig, n: int) -> list[Figure]:
 )
 def pos_down(rig: Rig, n: int) -> list[Figure]:
     """One restaurant's POS takes no connection for `n` seconds; orders of all restaurants go on."""
-    outlet, rate_limit = rig.outlets["strict1"], 6.0
+    outlet, rate_limit = rig.outlets["strict1"], 10.0
+    settings = {"push_deadline_minutes": 1, "rest_after_failures": 5}
+    rig.gate.target = rig.strict.port
     with (
         rig.endpoint("strict1", f"http://127.0.0.1:{rig.gate.port}"),
-        rig.configured(["strict1"], push_deadline_minutes=1),
+        rig.configured(["strict1"], **settings),
     ):
-        rig.gate.target = rig.strict.port
         rig.gate.go_down()
+        refused = rig.gate.refused
         with rig.load(orders=1.5) as others, rig.load() as load:
             until = time.monotonic() + n
             while time.monotonic() < until:
                 load.order(restaurant=outlet.restaurant)
                 time.sleep(0.4)
             back = dt.datetime.now(dt.UTC)
+            calls = rig.gate.refused - refused
             rig.gate.behave()
         figures = judge(rig, load, quiet=130)
     references = ids_of(load.orders)
@@ -248,13 +251,12 @@ def pos_down(rig: Rig, n: int) -> list[Figure]:
         if entry.facts.reference in references
     )
     rate = max((sum(0 <= (b - a).total_seconds() < 1 for b in read) for a in read), default=0)
-    calls = rig.gate.refused
     neighbours = [o for o in others.orders if o.restaurant != outlet.restaurant]
     late = [figure for figure in judge(rig, _only(rig, neighbours), quiet=5) if figure.name != "quiet after"]
     return [
         told("first call after the return", (read[0] - back).total_seconds() if read else -1, "s"),
         Figure("calls_per_second_after", rate, None, rate_limit),
-        Figure("calls_while_down", calls, None, len(load.orders)),
+        Figure("calls_while_down", calls, None, 5 + n / 4),
         *figures,
         Figure("neighbours_unserved", sum(f.found for f in late if not f.is_good), len(neighbours)),
     ]
