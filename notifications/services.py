@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 MOST_TRIES = 5
 FIRST_DELAY_SECONDS = 15.0
+RESTORED = "restored from a backup: it may have been sent before, so it is not sent again"
 STOPPED = "the worker stopped while sending: it may have arrived, so it is not sent again"
 
 # What a guest is told in place of the status's name; at most 30 characters, for SMS templates take no more.
@@ -137,6 +138,14 @@ def send_again(ids: Collection[int], *, by: str = "", sent_too: bool = False) ->
         )
     return Notification.objects.filter(pk__in=[row.pk for row in rows]).update(
         status=Status.PENDING, retry_count=0, next_attempt_at=now, leased_until=None, updated_at=now
+    )
+
+
+@transactional
+def give_up_pending() -> int:
+    """Send nothing that may have been sent after the backup from which the database was restored; how many."""
+    return Notification.objects.filter(status=Status.PENDING).update(
+        status=Status.FAILED, last_error=RESTORED, leased_until=None, updated_at=timezone.now()
     )
 
 

@@ -8,6 +8,7 @@ troubles do not touch.
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import os
 import random
 import secrets
@@ -384,6 +385,14 @@ class Rig:
             yield
         finally:
             row.update(endpoint=before)
+
+    def sync_soon(self, code: str) -> None:
+        """Let a worker fetch that menu now."""
+        from pos_integrations.models import RestaurantPosIntegration
+
+        RestaurantPosIntegration.objects.filter(pk=self.outlets[code].integration).update(
+            menu_sync_due_at=dt.datetime.now(dt.UTC)
+        )
 
     def integration(self, code: str) -> Any:
         """The integration's row as it is now."""

@@ -157,6 +157,22 @@ def mark_handled(order_id: int, *, by: str, note: str = "") -> OrderPush:
     return push
 
 
+@transactional
+def hold_open_orders() -> int:
+    """Send no order that may have been sent after the backup from which the database was restored; how many.
+
+    A person, or a report of the POS, settles them. Cancellations and riders' news may be told twice.
+    """
+    open_orders = OrderPush.objects.filter(kind=PushKind.ORDER, state__in=(PushState.DUE, PushState.SENDING))
+    return open_orders.update(
+        state=PushState.UNKNOWN,
+        maybe_taken=True,
+        next_attempt_at=None,
+        last_error="The database was restored from a backup: the POS may have this order. Ask the restaurant.",
+        updated_at=timezone.now(),
+    )
+
+
 def _locked(order_id: int) -> tuple[Order, OrderPush | None]:
     """Locked as webhooks lock them too: first the order, then its pushes."""
     order = Order.objects.select_for_update().get(pk=order_id)
