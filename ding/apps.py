@@ -8,6 +8,11 @@ from django.core.signals import request_finished, request_started
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
+from ding import clock
+
+# Here, for apps are loaded before any model.
+clock.install()
+
 
 class StaffSiteConfig(AdminConfig):
     """Django's admin, with our site for staff."""

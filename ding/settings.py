@@ -357,8 +357,9 @@ CELERY_TASK_ROUTES = {
 
 
 def _every(task: str, seconds: float) -> dict[str, object]:
-    # A tick that no worker took before the next one is of no use to anybody.
-    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 10)}}
+    # Ticks that no worker took for an hour are of no use to anybody. Not less: the scheduler's clock writes when
+    # one expires, the worker's reads it, and they may differ by minutes.
+    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 3600)}}
 
 
 # How soon is found what no nudge told. Where all is one process, next to no nudge is lost, and it should idle.

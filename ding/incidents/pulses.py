@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from django.utils import timezone
-
+from ding.clock import machine_now
 from ding.db import UtcNow, database_now
 from ding.incidents.models import Pulse
 
@@ -19,9 +18,9 @@ def beat() -> None:
 
 
 def look_at_clock(role: str) -> float:
-    """Compare this process's clock with the database's, and write it down when they differ; by how much."""
+    """Compare this machine's clock with the database's, and write it down when they differ; by how much."""
     name = f"{CLOCK}{role} on {socket.gethostname()}"[:100]
-    skew = (timezone.now() - database_now()).total_seconds()
+    skew = (machine_now() - database_now()).total_seconds()
     # Only then: another process of the same name may have a clock of its own, and what is not renewed is over.
     if abs(skew) > 1:
         _touch(name, skew)

@@ -85,7 +85,7 @@ def test_after_a_start_of_everything_the_scheduler_gets_its_time():
 
 def test_a_wrong_clock_is_written_down_and_becomes_an_incident(monkeypatch):
     behind = timezone.now() - dt.timedelta(minutes=10)
-    monkeypatch.setattr(pulses.timezone, "now", lambda: behind)
+    monkeypatch.setattr(pulses, "machine_now", lambda: behind)
     monkeypatch.setattr(pulses, "database_now", lambda: behind + dt.timedelta(minutes=10))
     assert pulses.look_at_clock("web") == -600
     monkeypatch.undo()
