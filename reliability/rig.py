@@ -276,6 +276,13 @@ class Rig:
         self.db.wait()
         self.redis.wait()
         self.wait_ready()
+        self.forget_sessions()
+
+    def forget_sessions(self) -> None:
+        """The rig's own sessions may have died with the database."""
+        from django.db import connections
+
+        connections.close_all()
 
     def wait_ready(self) -> None:
         """Until both web servers and their database answer."""
