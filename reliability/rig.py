@@ -393,6 +393,12 @@ class Rig:
         finally:
             row.update(endpoint=before)
 
+    def force_menu(self, code: str) -> None:
+        """Make the kitchen's menu ding's, whatever would go."""
+        from pos_integrations.menu_sync import Trigger, sync_menu
+
+        sync_menu(self.integration(code), trigger=Trigger.COMMAND, force=True)
+
     def sync_soon(self, code: str) -> None:
         """Let a worker fetch that menu now."""
         from pos_integrations.models import RestaurantPosIntegration

@@ -146,10 +146,7 @@ def two_menus(rig: Rig, n: int) -> list[Figure]:
     wide = make_menu(200, seed=7, code=CODE)
     versions = {"100.00": priced(wide, "100.00"), "200.00": priced(wide, "200.00")}
     rig.strict.set_menu(CODE, wide)
-    force = f"/api/menu-sync/{rig.outlets[CODE].restaurant}/sync?force=1"
-    rig.sender.post(
-        force, b"{}", {"Authorization": f"Bearer {rig.api_key}", "Content-Type": "application/json"}
-    )
+    rig.force_menu(CODE)
     push_menu(rig, CODE, versions["100.00"])
     rig.quiet(60)
     stop, seen, torn = threading.Event(), [0], []
@@ -188,9 +185,7 @@ def two_menus(rig: Rig, n: int) -> list[Figure]:
     rest = rig.open_rows()["webhooks"]
     final = seen_prices(rig, CODE)
     rig.strict.set_menu(CODE, good)
-    rig.sender.post(
-        force, b"{}", {"Authorization": f"Bearer {rig.api_key}", "Content-Type": "application/json"}
-    )
+    rig.force_menu(CODE)
     return [
         Figure("torn_menu", len(torn) + (len(final) != 1), seen[0]),
         Figure("pushes_left_undone", rest, 2 * n),
@@ -257,17 +252,22 @@ def wrong_menus(rig: Rig, n: int) -> list[Figure]:
     rig.strict.set_menu(CODE, good)
     sync(rig, CODE)
     before = {worker.name: memory_bytes(worker) for worker in rig.workers}
-    rig.strict.set_menu(CODE, make_menu(20_000, seed=9, code=CODE))
+    large = make_menu(20_000, seed=9, code=CODE)
+    for kind in ("items", "categories", "addongroups"):
+        large[kind] = [*good[kind], *large[kind]]
+    rig.strict.set_menu(CODE, large)
     started = time.monotonic()
     rig.sync_soon(CODE)
     wait_until(lambda: mine.count() >= 20_000, 180, "20,000 items")
     took = time.monotonic() - started
     grown = max(memory_bytes(worker) - before[worker.name] for worker in rig.workers) / 2**20
+    live = mine.count()
     rig.strict.set_menu(CODE, good)
+    rig.force_menu(CODE)
     return [
         Figure("bad_item_live", bad, tries),
         Figure("input_5xx", sum(s is None or (s >= 500 and s != 502) for s in statuses), len(statuses)),
         seconds("20,000 items", took, 60),
         Figure("worker_growth", grown, None, 200, "MB"),
-        told("live items", mine.count()),
+        told("live items", live),
     ]
