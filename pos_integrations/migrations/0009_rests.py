@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("pos_integrations", "0007_menu_digest"),
+        ("pos_integrations", "0008_sql_defaults"),
     ]
 
     operations = [
