@@ -23,35 +23,56 @@ REST_SECONDS = 1.0
 PROBE_SECONDS = 30.0
 
 
+class _State:
+    """Of this process: monotonic; 0: nothing is wrong."""
+
+    shut_until = 0.0
+    lock = threading.Lock()
+
+
+def is_shut() -> bool:
+    """Whether a request waited for the database in vain a moment ago, and none has found it back since."""
+    return _State.shut_until > 0
+
+
+def note_failure(waited_seconds: float) -> None:
+    """The database did not answer somebody; shut when that one waited for it."""
+    if waited_seconds > SLOW_SECONDS:
+        _State.shut_until = time.monotonic() + REST_SECONDS
+
+
+def open_again() -> None:
+    """Forget what was."""
+    _State.shut_until = 0.0
+
+
 class DatabaseBreaker:
-    """One per process, shared by its threads."""
+    """Refuses the API's requests while it is shut: its callers try again by themselves."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
-        self._lock = threading.Lock()
-        # Monotonic; 0: nothing is wrong.
-        self._shut_until = 0.0
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Only the API: its callers try again by themselves."""
+        """Only the API; a 503 that was waited for shuts it."""
         if not request.path.startswith("/api/"):
             return self._get_response(request)
-        if self._shut_until and not self._is_back():
+        if is_shut() and not _is_back():
             message = "The database does not answer. Nothing was changed; try again."
             body = error_body(request, "unavailable", message)
             return JsonResponse(body, status=503, headers={"Retry-After": "2"})
         started = time.monotonic()
         response = self._get_response(request)
-        if response.status_code == 503 and time.monotonic() - started > SLOW_SECONDS:
-            self._shut_until = time.monotonic() + REST_SECONDS
+        if response.status_code == 503:
+            note_failure(time.monotonic() - started)
         return response
 
-    def _is_back(self) -> bool:
-        """Whether the database answers again; one thread at a time asks it, the others are told no."""
-        with self._lock:
-            if time.monotonic() < self._shut_until:
-                return False
-            self._shut_until = time.monotonic() + PROBE_SECONDS
-        back = database_answers()
-        self._shut_until = 0.0 if back else time.monotonic() + REST_SECONDS
-        return back
+
+def _is_back() -> bool:
+    """Whether the database answers again; one thread at a time asks it, the others are told no."""
+    with _State.lock:
+        if time.monotonic() < _State.shut_until:
+            return False
+        _State.shut_until = time.monotonic() + PROBE_SECONDS
+    back = database_answers()
+    _State.shut_until = 0.0 if back else time.monotonic() + REST_SECONDS
+    return back

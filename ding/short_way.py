@@ -14,6 +14,7 @@ import json
 import logging
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from django.db import Error, connection
 from django.http.request import split_domain_port, validate_host
 from django.test import RequestFactory
 
+from ding import breaker
 from ding.db import note_answer, trust_recent_answer
 from ding.errors import NotFound
 from ding.keys import reader_of_menu
@@ -100,6 +102,10 @@ class ShortWay:
     def _try(self, way: Callable[..., Answer | None], environ: Environ, *args: Any) -> Answer | None:
         if not _is_for_us(environ.get("HTTP_HOST", ""), environ.get("HTTP_X_FORWARDED_PROTO", "")):
             return None
+        if breaker.is_shut():
+            # Django refuses, or finds out whether the database is back.
+            return None
+        started = time.monotonic()
         try:
             if connection.connection is not None:
                 # As Django does at the beginning of each request.
@@ -111,6 +117,7 @@ class ShortWay:
         except Error:
             # Django meets it too, and knows what to say.
             logger.debug("The short way met a database error.", exc_info=True)
+            breaker.note_failure(time.monotonic() - started)
             connection.close_if_unusable_or_obsolete()
             return None
 

@@ -21,18 +21,21 @@ POISON = b"rig-poison"
 
 def ack_before_commit() -> None:
     """Answer first and store a little later, as one does who believes in memory."""
-    from pos_integrations.inbound import door
+    from pos_integrations.inbound import door, quickly
 
-    store = door.WebhookLog.objects.create
+    def a_little_later(store: Callable[..., Any]) -> Callable[..., Any]:
+        def later(*args: Any, **values: Any) -> bool:
+            def run() -> None:
+                time.sleep(0.3)
+                store(*args, **values)
 
-    def later(**values: Any) -> None:
-        def run() -> None:
-            time.sleep(0.3)
-            store(**values)
+            threading.Thread(target=run, daemon=True).start()
+            return True
 
-        threading.Thread(target=run, daemon=True).start()
+        return later
 
-    _replace_store(door, later)
+    _replace_store(door, a_little_later(door.WebhookLog.objects.create))
+    quickly._store = a_little_later(quickly._store)
 
 
 def ack_any_integrity_error() -> None:
@@ -52,7 +55,7 @@ def ack_any_integrity_error() -> None:
     _replace_store(door, swallowing)
 
 
-def _replace_store(door: Any, create: Callable[..., None]) -> None:
+def _replace_store(door: Any, create: Callable[..., Any]) -> None:
     door.WebhookLog = SimpleNamespace(objects=SimpleNamespace(create=create))
 
 

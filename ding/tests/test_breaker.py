@@ -10,6 +10,7 @@ from django.test import RequestFactory
 
 from ding import breaker
 from ding.breaker import DatabaseBreaker
+from ding.short_way import ShortWay
 
 
 class Clock:
@@ -26,7 +27,8 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(breaker, "time", clock)
-    return clock
+    yield clock
+    breaker.open_again()
 
 
 @pytest.fixture
@@ -86,6 +88,7 @@ def test_after_a_second_one_request_finds_out_and_goes_on_when_it_is_back(clock,
 
 def test_a_503_that_came_at_once_and_a_slow_answer_shut_nothing(clock, database):
     for status, takes in ((503, 0.1), (200, 9.0), (500, 9.0)):
+        assert not breaker.is_shut()
         before, calls = breaker_of(clock, status=status, takes=takes)
         get(before)
         get(before)
@@ -101,3 +104,26 @@ def test_what_is_not_the_api_is_let_through(clock, database):
     get(before, "/admin/")
 
     assert calls == ["/api/orders", "/healthz", "/admin/"]
+
+
+def test_the_short_way_asks_nothing_of_a_database_that_hangs(clock, database, monkeypatch):
+    before, _ = breaker_of(clock)
+    get(before)
+    asked = []
+    django = lambda environ, start_response: [b"django"]  # noqa: E731
+
+    answer = ShortWay(django)._try(lambda environ: asked.append(1), {"HTTP_HOST": "localhost"})
+
+    assert answer is None
+    assert asked == []
+
+
+def test_who_waited_on_the_short_way_shuts_it_for_all(clock, database):
+    breaker.note_failure(0.5)
+    assert not breaker.is_shut()
+
+    breaker.note_failure(3.0)
+
+    before, calls = breaker_of(clock)
+    assert get(before).status_code == 503
+    assert calls == []
