@@ -157,15 +157,24 @@ class _Link:
 
     def run(self) -> None:
         """Pump both ways until either side ends."""
-        back = threading.Thread(target=self._pump, args=(self.server, self._to_client), daemon=True)
+        there = (self.client, self.server, self._to_server)
+        back = threading.Thread(
+            target=self._pump, args=(self.server, self.client, self._to_client), daemon=True
+        )
         back.start()
-        self._pump(self.client, self._to_server)
+        self._pump(*there)
+        back.join()
+        self.cut()
 
-    def _pump(self, source: socket.socket, send: Callable[[bytes], None]) -> None:
-        with suppress(OSError):
+    def _pump(self, source: socket.socket, target: socket.socket, send: Callable[[bytes], None]) -> None:
+        try:
             while not self.is_cut and (data := source.recv(CHUNK)):
                 send(data)
-        self.cut()
+            if not self.is_cut:
+                # An orderly end, which is passed on: what is on its way arrives.
+                target.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.cut()
 
     def _to_server(self, data: bytes) -> None:
         for trigger in list(self.proxy.triggers):

@@ -55,6 +55,30 @@ def test_it_passes_both_ways(proxy):
         assert client.recv(100) == b"hello"
 
 
+def test_a_large_answer_arrives_whole_though_the_other_side_closes_after_it():
+    server = socket.create_server(("127.0.0.1", 0))
+    whole = b"x" * 5_000_000
+
+    def answer_and_close():
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(100)
+            connection.sendall(whole)
+
+    threading.Thread(target=answer_and_close, daemon=True).start()
+    proxy = Proxy(server.getsockname()[1])
+    with client_of(proxy) as client:
+        client.sendall(b"all of it")
+        time.sleep(0.1)
+        came = b""
+        while data := client.recv(65_536):
+            came += data
+    proxy.close()
+    server.close()
+
+    assert len(came) == len(whole)
+
+
 def test_latency_is_felt_on_the_way_there_and_back(proxy):
     proxy.latency = 0.1
     with client_of(proxy) as client:
