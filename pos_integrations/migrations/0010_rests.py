@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("pos_integrations", "0008_sql_defaults"),
+        ("pos_integrations", "0009_connection_findings"),
     ]
 
     operations = [
