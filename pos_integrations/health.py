@@ -26,7 +26,7 @@ from pos_integrations.models import (
 RECENT = dt.timedelta(hours=24)
 MOST_ERRORS = 5
 # A connection test may fetch a whole menu.
-MOST_BYTES = 20 * 1024 * 1024
+MOST_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

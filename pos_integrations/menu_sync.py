@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 LEASE = dt.timedelta(minutes=5)
 # A menu is many times larger than any other answer.
-MENU_BYTES = 20 * 1024 * 1024
+MENU_BYTES = 32 * 1024 * 1024
 TRY_AGAIN = dt.timedelta(minutes=15)
 
 

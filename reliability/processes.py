@@ -77,7 +77,7 @@ class Redis(Process):
     """A private server, append-only as in production."""
 
     def __init__(self, folder: Path, *flags: str) -> None:
-        self.port, data = free_port(), folder / "redis"
+        self.port, data, self.password = free_port(), folder / "redis", ""
         data.mkdir()
         command = [*services.redis_command(data, self.port), "--appendonly", "yes", *flags]
         super().__init__("redis", command, {**os.environ, "BENCH_FOLDER": str(folder)})
@@ -90,7 +90,9 @@ class Redis(Process):
     def say(self, *words: str) -> str:
         """One command, one answer."""
         command = ["redis-cli", "-p", str(self.port), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
+        env = {**os.environ, **({"REDISCLI_AUTH": self.password} if self.password else {})}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10, env=env)
+        return done.stdout + done.stderr
 
 
 def owner(processes: Iterable[Process], port: int) -> Process | None:

@@ -20,7 +20,9 @@ def write(path: Path, results: Sequence[Result], seed: int) -> None:
     text = path.read_text()
     before, _, rest = text.partition(BEGIN)
     table, _, after = rest.partition(END)
-    rows = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("| F")}
+    rows = {
+        line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith(("| F", "| R"))
+    }
     for result in results:
         if result.id in FAULTS:
             rows[result.id] = _row(result, seed)

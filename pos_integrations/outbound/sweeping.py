@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 
 
 # What waited goes out at a pace, for each restaurant: a POS that comes back is not run over, and one
-# restaurant's backlog does not stand before another's. Five orders a second, by the beat's schedule.
-BACKLOG_PER_SWEEP = 25
+# restaurant's backlog does not stand before another's. Two orders a second, by the beat's schedule.
+BACKLOG_PER_SWEEP = 10
 
 
 def due_pushes(limit: int = 500) -> list[int]:

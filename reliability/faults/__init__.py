@@ -50,6 +50,7 @@ from reliability.faults import (  # noqa: E402 - they enter themselves
     database,  # noqa: F401
     menus,  # noqa: F401
     others,  # noqa: F401
+    recipes,  # noqa: F401
     two_at_once,  # noqa: F401
     webhooks,  # noqa: F401
 )
