@@ -6,10 +6,14 @@ import datetime as dt
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
 
 from reliability.figures import Figure, quantile, seconds, told
 from reliability.orders import Placed
+from reliability.processes import wait_until
 from reliability.sender import Event
 
 if TYPE_CHECKING:
@@ -268,3 +272,29 @@ def callbacks(rig: Rig, references: set[str]) -> list[Figure]:
 def ids_of(orders: Iterable[Placed]) -> set[str]:
     """The references of those that were placed."""
     return {order.reference for order in orders if order.reference}
+
+
+# --- alarms ---------------------------------------------------------------------------------------------
+
+ALERT_WITHIN = 60.0
+MOST_ALERTS = 3
+
+
+def alerted(
+    kind: str, since: dt.datetime, *, within: float = ALERT_WITHIN, restaurant: int | None = None
+) -> list[Figure]:
+    """Staff is alerted of an incident of that kind, soon and not a hundred times."""
+    from ding.incidents.models import Incident
+
+    found = Incident.objects.filter(kind=kind, updated_at__gte=since, alerts__gt=0)
+    if restaurant is not None:
+        found = found.filter(restaurant_id=restaurant)
+    with suppress(TimeoutError):
+        wait_until(found.exists, within + 30)
+    told_at = (timezone.now() - since).total_seconds()
+    alerts = max(found.values_list("alerts", flat=True), default=0)
+    return [
+        Figure("alert_missing", int(not alerts), 1),
+        seconds(f"alert {kind} after", told_at, within),
+        Figure("alerts_of_one_incident", alerts, None, MOST_ALERTS),
+    ]

@@ -98,6 +98,7 @@ class Rig:
             "LEASE_SECONDS": str(LEASE_SECONDS),
             "VAR_DIR": str(self.folder / "var"),
             "SMS_CHANNEL": "none",
+            "ALERT_EMAIL": "ops@example.com",
         }
         env["PYTHONPATH"] = str(stack.ROOT)
         os.environ.update(env)

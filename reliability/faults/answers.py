@@ -7,13 +7,16 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from reliability.checks import ids_of, judge, unclear_sends
+from django.utils import timezone
+
+from reliability.checks import alerted, ids_of, judge, unclear_sends
 from reliability.faults import fault
 from reliability.figures import Figure, seconds, told
 from reliability.processes import free_port, memory_bytes, wait_until
 from reliability.rig import CALL_SECONDS
 
 if TYPE_CHECKING:
+    from reliability.load import Load
     from reliability.rig import Rig
 
 ROUND = 240
@@ -89,13 +92,16 @@ def not_sent(rig: Rig, n: int) -> list[Figure]:
         "no such name": "http://nobody.invalid",
         "no TLS there": f"https://127.0.0.1:{rig.pos_proxy.port}",
     }
-    loads, problems = [], 0
+    loads: list[Load] = []
+    alarm: list[Figure] = []
     for name, address in addresses.items():
         with rig.endpoint("strict1", address):
+            began = timezone.now()
             load = rig.load().many(orders=n, restaurant=rig.outlets["strict1"].restaurant)
             time.sleep(3)
             if name == "no TLS there":
-                problems += bool(rig.integration("strict1").problem)
+                restaurant = rig.outlets["strict1"].restaurant
+                alarm = alerted("access-refused", began, restaurant=restaurant)
         loads.append(load)
     merged = rig.load()
     merged.orders = [order for load in loads for order in load.orders]
@@ -105,7 +111,7 @@ def not_sent(rig: Rig, n: int) -> list[Figure]:
     return [
         *figures,
         told_,
-        told("integrations shown as broken", problems),
+        *alarm,
         _nowhere(rig, ids_of(merged.orders)),
     ]
 
@@ -291,8 +297,9 @@ def silent_kitchen(rig: Rig, n: int) -> list[Figure]:
         pushes = OrderPush.objects.filter(order__reference__in=references, kind="order")
         with suppress(TimeoutError):
             wait_until(lambda: not pushes.filter(silent_since=None).exists(), 100)
+    alarm = alerted("kitchen-silent", timezone.now(), restaurant=rig.outlets["strict2"].restaurant)
     took = [
         (push.silent_since - push.sent_at).total_seconds() if push.silent_since and push.sent_at else 999.0
         for push in pushes
     ]
-    return [seconds("alarm_after", max(took), 120), *judge(rig, load)]
+    return [seconds("noticed_after", max(took), 120), *alarm, *judge(rig, load)]

@@ -9,8 +9,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+
 from benchmarks.stack import ROOT
-from reliability.checks import judge
+from reliability.checks import alerted, judge
 from reliability.faults import fault
 from reliability.figures import Figure, told
 from reliability.rig import fresh_encryption_key
@@ -49,6 +51,8 @@ def wrong_clocks(rig: Rig, n: int) -> list[Figure]:
         rig.stock_up(400)
         rig.strict.misbehave({"delay=2": 0.5})
         with rig.changed([process], **wrong_clock(shift)):
+            if (process, shift) == victims[0]:
+                found += alerted("clock-skewed", timezone.now())
             with rig.load(events=10, orders=2) as load:
                 time.sleep(n)
             figures = judge(rig, load, ack=None, quiet=45)
@@ -172,12 +176,14 @@ def last_secret_ends(rig: Rig, n: int) -> list[Figure]:
     rig.stock_up(60)
     outlet = rig.outlets["strict2"]
     mine = RestaurantWebhookSecret.objects.filter(restaurant_id=outlet.restaurant)
-    mine.update(expires_at=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1))
+    ended = timezone.now()
+    mine.update(expires_at=ended - dt.timedelta(seconds=1))
     refused, effects = 0, []
     for _ in range(10):
         _, reference = rig.next_order("strict2")
         refused += rig.sender.try_once(rig.status_event("strict2", reference, "CONFIRMED")) == 401
         effects.append(reference)
+    alarm = alerted("secret-expired", ended, restaurant=outlet.restaurant)
     integration = RestaurantPosIntegration.objects.select_related("restaurant", "pos_provider").get(
         pk=outlet.integration
     )
@@ -189,5 +195,6 @@ def last_secret_ends(rig: Rig, n: int) -> list[Figure]:
     touched = Order.objects.filter(reference__in=effects).exclude(status="pending").count()
     return [
         Figure("accepted_after_its_end", 10 - refused + touched, 10),
+        *alarm,
         *judge(rig, load),
     ]

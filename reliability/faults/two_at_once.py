@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from reliability.checks import judge
+from django.utils import timezone
+
+from reliability.checks import alerted, judge
 from reliability.faults import fault
 from reliability.figures import Figure, told
 from reliability.processes import go_on, hang
@@ -52,7 +54,7 @@ def many_takers(rig: Rig, n: int) -> list[Figure]:
     carried_by="sweepers safe to run twice; the broker's nudges go on without a scheduler",
 )
 def schedulers(rig: Rig, n: int) -> list[Figure]:
-    """Two for `n` seconds, then none for as long."""
+    """Two for `n` seconds, then none until staff is alerted."""
     from benchmarks import stack
 
     rig.stock_up(800)
@@ -62,8 +64,8 @@ def schedulers(rig: Rig, n: int) -> list[Figure]:
             time.sleep(n)
             second.kill()
             rig.beat.kill()
-            time.sleep(n)
+            alarm = alerted("scheduler-dead", timezone.now())
             rig.beat.start()
     finally:
         second.kill()
-    return judge(rig, load)
+    return [*alarm, *judge(rig, load)]
