@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
-
-from ding.api import error_body
 from pos_integrations.health import database_answers
 
 # A 503 that took longer than this was waited for.
@@ -35,9 +31,14 @@ def is_shut() -> bool:
     return _State.shut_until > 0
 
 
-def note_failure(waited_seconds: float) -> None:
-    """The database did not answer somebody; shut when that one waited for it."""
-    if waited_seconds > SLOW_SECONDS:
+def moment() -> float:
+    """When somebody began to wait."""
+    return time.monotonic()
+
+
+def note_failure(since: float) -> None:
+    """The database did not answer somebody who began at that moment; shut when that one waited for it."""
+    if time.monotonic() - since > SLOW_SECONDS:
         _State.shut_until = time.monotonic() + REST_SECONDS
 
 
@@ -46,28 +47,7 @@ def open_again() -> None:
     _State.shut_until = 0.0
 
 
-class DatabaseBreaker:
-    """Refuses the API's requests while it is shut: its callers try again by themselves."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Only the API; a 503 that was waited for shuts it."""
-        if not request.path.startswith("/api/"):
-            return self._get_response(request)
-        if is_shut() and not _is_back():
-            message = "The database does not answer. Nothing was changed; try again."
-            body = error_body(request, "unavailable", message)
-            return JsonResponse(body, status=503, headers={"Retry-After": "2"})
-        started = time.monotonic()
-        response = self._get_response(request)
-        if response.status_code == 503:
-            note_failure(time.monotonic() - started)
-        return response
-
-
-def _is_back() -> bool:
+def is_back() -> bool:
     """Whether the database answers again; one thread at a time asks it, the others are told no."""
     with _State.lock:
         if time.monotonic() < _State.shut_until:

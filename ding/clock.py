@@ -10,23 +10,37 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 # Counts while the machine sleeps, too, where there is such a thing.
 _TICKS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-# (ticks, the database's time then); None until a connection was made.
-_read: tuple[float, dt.datetime] | None = None
+# A reading is worth as much as it took little time; an old one is worth nothing, for ticks are not perfect.
+_OLD_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The database's time at these ticks, give or take half of what it took to ask."""
+
+    ticks: float
+    time: dt.datetime
+    took: float
+
+
+# None until a connection was made.
+_read: _Reading | None = None
 
 
 def now() -> dt.datetime:
     """The database's time, aware; the machine's as long as the database was never asked."""
     if _read is None:
         return machine_now()
-    ticks, then = _read
-    return then + dt.timedelta(seconds=time.clock_gettime(_TICKS) - ticks)
+    return _read.time + dt.timedelta(seconds=time.clock_gettime(_TICKS) - _read.ticks)
 
 
 def machine_now() -> dt.datetime:
@@ -37,14 +51,15 @@ def machine_now() -> dt.datetime:
 def read_clock(sender: Any, connection: Any, **kwargs: Any) -> None:
     """Of a new connection: set our clock by the database's."""
     global _read
-    if connection.vendor == "sqlite":
+    if connection.vendor == "sqlite" or not settings.DATABASE_CLOCK:
         return
-    # Before, not after: what was written a moment ago is never in the future.
-    ticks = time.clock_gettime(_TICKS)
+    before = time.clock_gettime(_TICKS)
     with connection.cursor() as cursor:
         cursor.execute("SELECT UTC_TIMESTAMP(6)")
         (then,) = cursor.fetchone()
-    _read = ticks, then.replace(tzinfo=dt.UTC)
+    took = time.clock_gettime(_TICKS) - before
+    if _read is None or took <= _read.took or before - _read.ticks > _OLD_SECONDS:
+        _read = _Reading(before + took / 2, then.replace(tzinfo=dt.UTC), took)
 
 
 def install() -> None:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from structlog.contextvars import bound_contextvars
 
-from ding import audit
+from ding import audit, breaker
 from ding.errors import error_body
 
 
@@ -26,6 +26,27 @@ class RequestId:
         with bound_contextvars(request_id=request_id), audit.of_request(request):
             response = self._get_response(request)
         response["X-Request-ID"] = request_id
+        return response
+
+
+class DatabaseBreaker:
+    """Refuses the API's requests while the database hangs: its callers try again by themselves."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Only the API; a 503 that was waited for shuts the breaker."""
+        if not request.path.startswith("/api/"):
+            return self._get_response(request)
+        if breaker.is_shut() and not breaker.is_back():
+            message = "The database does not answer. Nothing was changed; try again."
+            body = error_body(request, "unavailable", message)
+            return JsonResponse(body, status=503, headers={"Retry-After": "2"})
+        began = breaker.moment()
+        response = self._get_response(request)
+        if response.status_code == 503:
+            breaker.note_failure(began)
         return response
 
 

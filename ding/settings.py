@@ -140,7 +140,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "ding.middleware.RequestId",
-    "ding.breaker.DatabaseBreaker",
+    "ding.middleware.DatabaseBreaker",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "ding.middleware.Headers",
@@ -303,6 +303,9 @@ elif _database["ENGINE"].endswith("mysql"):
         ),
     }
     _database.setdefault("TEST", {}).update({"CHARSET": "utf8mb4"})
+
+# Whether all processes live by the database's clock, see `ding.clock`. Only tests, which travel in time, do not.
+DATABASE_CLOCK = True
 
 # Where workers put the menus' pictures; the web processes serve them from there.
 MEDIA_ROOT = BASE_DIR / env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))

@@ -14,7 +14,6 @@ import json
 import logging
 import re
 import secrets
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -105,7 +104,7 @@ class ShortWay:
         if breaker.is_shut():
             # Django refuses, or finds out whether the database is back.
             return None
-        started = time.monotonic()
+        began = breaker.moment()
         try:
             if connection.connection is not None:
                 # As Django does at the beginning of each request.
@@ -117,7 +116,7 @@ class ShortWay:
         except Error:
             # Django meets it too, and knows what to say.
             logger.debug("The short way met a database error.", exc_info=True)
-            breaker.note_failure(time.monotonic() - started)
+            breaker.note_failure(began)
             connection.close_if_unusable_or_obsolete()
             return None
 

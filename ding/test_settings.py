@@ -16,5 +16,6 @@ os.environ.setdefault("DATABASE_URL", os.environ.get("TEST_DATABASE_URL", "sqlit
 
 from ding.settings import *  # noqa: E402, F403
 
+DATABASE_CLOCK = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -27,17 +27,22 @@ class Answering:
     def __exit__(self, *exc_info):
         return None
 
+    def __init__(self, takes=lambda: None):
+        self.takes = takes
+
     def execute(self, statement):
         assert statement == "SELECT UTC_TIMESTAMP(6)"
+        self.takes()
 
     def fetchone(self):
         return (NOON.replace(tzinfo=None),)
 
 
 @pytest.fixture
-def ticks(monkeypatch):
+def ticks(monkeypatch, settings):
     """The ticks since the machine's start, which pass when they are told to; and a machine that is an hour slow."""
     state = {"now": 500.0}
+    settings.DATABASE_CLOCK = True
     monkeypatch.setattr(clock, "_read", None)
     monkeypatch.setattr(clock, "machine_now", lambda: NOON - dt.timedelta(hours=1))
     monkeypatch.setattr(clock.time, "clock_gettime", lambda which: state["now"])
@@ -61,7 +66,28 @@ def test_a_machine_whose_clock_jumps_changes_nothing(ticks, monkeypatch):
     assert timezone.now() == NOON
 
 
+def test_a_slow_reading_is_halved_and_does_not_replace_a_quick_one_until_that_is_old(ticks):
+    def slowly():
+        ticks["now"] += 4
+
+    clock.read_clock(None, Answering(slowly))
+    assert timezone.now() == NOON + dt.timedelta(seconds=2)
+    clock.read_clock(None, Answering())
+    assert timezone.now() == NOON
+
+    clock.read_clock(None, Answering(slowly))
+    assert timezone.now() == NOON + dt.timedelta(seconds=4)
+    ticks["now"] += 601
+    clock.read_clock(None, Answering(slowly))
+    assert timezone.now() == NOON + dt.timedelta(seconds=2)
+
+
 @pytest.mark.django_db
-def test_it_is_the_databases_time():
-    assert abs((timezone.now() - database_now()).total_seconds()) < 1
+def test_it_is_the_databases_time(settings, monkeypatch):
+    monkeypatch.setattr(clock, "_read", None)
+    settings.DATABASE_CLOCK = True
+
+    clock.read_clock(None, connection)
+
     assert (clock._read is None) == (connection.vendor == "sqlite")
+    assert abs((timezone.now() - database_now()).total_seconds()) < 1

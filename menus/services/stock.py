@@ -99,6 +99,9 @@ def _stock_verdict(
     if not named:
         return StockVerdict.UNKNOWN_ITEM
     happened_at = min(report.happened_at or now, now)
+    if report.happened_at is None:
+        # Without a time of its own it is the newest, though another worker's clock be a little ahead.
+        happened_at = max([now, *(row.stock_changed_at for row in named if row.stock_changed_at)])
     # At the very same time the later report holds if it says something else: clocks have coarse ticks, and
     # reports without a time, taken together, all happened now.
     fresh = [
@@ -186,13 +189,15 @@ def change_store(reports: Sequence[StoreReport]) -> list[str]:
         restaurant = restaurants[report.restaurant_id]
         happened_at = min(report.happened_at or now, now)
         until = None if report.accepting else report.until
-        if restaurant.store_changed_at and happened_at < restaurant.store_changed_at:
+        known = restaurant.store_changed_at
+        if report.happened_at is not None and known is not None and happened_at < known:
             verdicts.append(StockVerdict.STALE)
         elif restaurant.accepting_orders == report.accepting and restaurant.reopens_at == until:
             verdicts.append(StockVerdict.DUPLICATE)
         else:
             restaurant.accepting_orders, restaurant.reopens_at = report.accepting, until
-            restaurant.store_changed_at, restaurant.updated_at = happened_at, now
+            restaurant.store_changed_at = max(happened_at, known or happened_at)
+            restaurant.updated_at = now
             touched[restaurant.pk] = restaurant
             verdicts.append(StockVerdict.APPLIED)
     if touched:

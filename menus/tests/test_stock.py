@@ -101,6 +101,16 @@ def test_an_older_report_changes_nothing(restaurant):
     assert contents() == before
 
 
+def test_a_report_without_a_time_is_the_newest_though_another_clock_be_ahead(restaurant):
+    ahead = NOW + dt.timedelta(seconds=5)
+    change_stock([report(restaurant, "i2")])
+    Item.objects.filter(external_id="i2").update(stock_changed_at=ahead)
+
+    assert change_stock([report(restaurant, "i2", available=True)]) == ["applied"]
+
+    assert stock(Item, "i2") == (True, ahead)
+
+
 def test_the_same_news_with_a_later_time_is_noted_but_makes_no_new_menu(restaurant):
     change_stock([report(restaurant, "i2", happened_at=NOW - 3 * MINUTE)])
     assert change_stock([report(restaurant, "i2", happened_at=NOW - MINUTE)]) == ["applied"]

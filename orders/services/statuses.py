@@ -174,7 +174,9 @@ def _apply(order: Order, report: StatusReport, now: dt.datetime) -> tuple[Verdic
         status = OrderStatus.CANCELLED
     # A clock that runs ahead must not make every later report look old.
     happened_at = min(report.happened_at or now, now)
-    is_old = bool(order.pos_status_updated_at and happened_at < order.pos_status_updated_at)
+    # A report without a time of its own cannot be old: the clocks of two workers differ by more than two reports.
+    known = order.pos_status_updated_at
+    is_old = report.happened_at is not None and known is not None and happened_at < known
     if not can_move(order.status, status):
         if report.source == ChangeSource.POS and not is_old and _note_pos_facts(order, report):
             order.updated_at = now
@@ -183,7 +185,7 @@ def _apply(order: Order, report: StatusReport, now: dt.datetime) -> tuple[Verdic
     if report.source == ChangeSource.POS:
         if is_old:
             return Verdict.STALE, None
-        order.pos_status_updated_at = happened_at
+        order.pos_status_updated_at = max(happened_at, known or happened_at)
     change = OrderStatusHistory(
         order=order,
         old_status=order.status,

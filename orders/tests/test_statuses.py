@@ -473,3 +473,15 @@ def test_news_in_a_replayed_old_report_is_not_heard(restaurant):
     assert old.verdict is Verdict.DUPLICATE
     order.refresh_from_db()
     assert order.rider_name == "Test Rider"
+
+
+def test_a_report_without_a_time_is_never_stale_though_another_clock_be_ahead(restaurant: Restaurant) -> None:
+    order = make_order(restaurant)
+    ahead = timezone.now() + dt.timedelta(seconds=5)
+    Order.objects.filter(pk=order.pk).update(status=S.READY, pos_status_updated_at=ahead)
+
+    results = report_statuses([report(order, S.DELIVERED, happened_at=None)])
+
+    order.refresh_from_db()
+    assert (results[0].verdict, order.status) == (Verdict.APPLIED, S.DELIVERED)
+    assert order.pos_status_updated_at == ahead
