@@ -152,7 +152,8 @@ class OrderPage:
         found = []
         again = outbound.pushing_again(order, push)
         # What is on its way anyway needs no button.
-        on_its_way = push is not None and push.state == "due" and not push.last_error
+        standing = standing_of(order, push)
+        on_its_way = standing is not None and standing.key in ("waiting", "unconfirmed")
         if again.possible and not on_its_way:
             label = "Tell the POS again" if push and push.kind == PushKind.CANCELLATION else "Send again"
             found.append(Button(label, "refresh", "plain" if again.twice else "primary", url("push_again")))

@@ -167,6 +167,7 @@ def _priced(order: Order, lines: list[OrderItem]) -> Entry:
         title=f"Priced at {order.currency} {order.total}",
         text=f"{count} thing{'' if count == 1 else 's'} from the menu.",
         who="ding",
+        folded="How the price came about",
         facts=tuple(
             (line.label, f"{line.amount}{f' ({line.note})' if line.note else ''}") for line in bill_of(order)
         ),

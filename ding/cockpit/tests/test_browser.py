@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from ding.cockpit.tests.conftest import LOOKS, make_staff
 from ding.cockpit.tests.factories import confirmed_order, expired_order, silent_order, unknown_order
 from orders.models import Order, StaffAction
+from pos_integrations import outbound
 from pos_integrations.models import OrderPush, WebhookLog
 from pos_integrations.tests.factories import connect, connected_place, make_place, order_status, place, send
 
@@ -213,3 +215,56 @@ def test_all_webhooks_of_a_filter_are_processed_again_after_a_count(at, browse, 
     page.get_by_role("button", name="Process 1 again").click()
     page.get_by_text("will be processed again").wait_for()
     assert WebhookLog.objects.get().status == "received"
+
+
+# --- the walks of the README ----------------------------------------------------------------------------
+
+TOUR = os.environ.get("DING_TOUR", "")
+
+
+def tour(page, name):
+    """A picture for the README, of what is in the window; only when DING_TOUR says where to."""
+    page.looked_at()
+    if TOUR:
+        page.wait_for_timeout(300)
+        page.screenshot(path=f"{TOUR}/{name}.png")
+
+
+def test_the_walk_when_the_kitchen_is_silent(at, browse, client):
+    confirmed_order(at, client)
+    push = silent_order(at)
+    page = browse(make_staff())
+    page.see("/admin/")
+    tour(page, "silent-1-today")
+    page.get_by_role("link", name=push.order.reference).click()
+    page.get_by_role("heading", name="The kitchen has not confirmed this order.").wait_for()
+    tour(page, "silent-2-order")
+    page.get_by_role("link", name="Mark as handled by phone").click()
+    page.get_by_label("Note").fill("Spoke to Anil, ready at 20:40")
+    tour(page, "silent-3-handled")
+    page.get_by_role("button", name="Mark as handled").click()
+    page.get_by_role("heading", name="The kitchen has this order.").wait_for()
+    tour(page, "silent-4-done")
+
+
+def test_the_walk_when_a_push_failed(nowhere, at, browse):
+    push = expired_order(nowhere)
+    page = browse(make_staff())
+    page.see("/admin/orders/order/?q=90000+00002")
+    tour(page, "failed-1-search")
+    page.get_by_role("link", name=push.order.reference).click()
+    page.get_by_role("heading", name="This order did not reach the kitchen in time.").wait_for()
+    tour(page, "failed-2-order")
+    # The POS is back.
+    nowhere.integration.endpoint = at.integration.endpoint
+    nowhere.integration.save()
+    page.get_by_role("link", name="Send again").click()
+    page.get_by_text("Call the guest first").wait_for()
+    tour(page, "failed-3-send-again")
+    page.get_by_role("button", name="Send again").click()
+    page.get_by_text("It is being sent.").wait_for()
+    outbound.deliver(push.pk)
+    page.reload()
+    page.get_by_text("attempt 2: taken").wait_for()
+    page.get_by_role("heading", name="PetPooja took the order.").wait_for()
+    tour(page, "failed-4-done")
