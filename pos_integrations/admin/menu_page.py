@@ -23,7 +23,7 @@ from menus.models import LeftChange, Restaurant
 from menus.services import Choice, leave_changes, take_changes
 from menus.services.leaving import UNITS
 from pos_integrations import menu_requests, tasks
-from pos_integrations.admin.sync_words import sync_in_words
+from pos_integrations.admin.sync_words import for_staff, sync_in_words
 from pos_integrations.menu_models import OPEN, MenuRequestKind
 from pos_integrations.menu_review import change_of, changes_in, drop_review, rows_in
 from pos_integrations.models import MenuRequest, MenuReview, MenuSyncHistory, RestaurantPosIntegration
@@ -193,7 +193,9 @@ def work(request: HttpRequest, integration: RestaurantPosIntegration) -> dict[st
         "wish": wish,
         "running": _progress(wish) if wish and wish.state in OPEN else None,
         "told": wish if wish and wish.state not in OPEN else None,
+        "message": for_staff(wish.message) if wish else "",
         "review": review,
+        "reason": for_staff(review.reason) if review else "",
         "left_rows": [
             (row, f"{row.kind}:{row.external_id}", _KINDS.get(row.kind, row.kind)) for row in left.values()
         ],

@@ -58,9 +58,14 @@ def changes_in_words(changes: Any) -> str:
     return "; ".join(parts)
 
 
+def for_staff(text: str) -> str:
+    """The guard's words, without what only the API and the command can do about it."""
+    return text.removesuffix("If that is meant, sync again with force.").rstrip()
+
+
 def problem_in_words(error: Any) -> tuple[str, str, str]:
     """One error of a sync: where, what, what was done. Rows from elsewhere may hold anything."""
     if not isinstance(error, dict):
         return "", str(error), ""
     where = " ".join(str(error[name]) for name in ("kind", "external_id", "field") if error.get(name))
-    return where, str(error.get("found", "")), str(error.get("done", ""))
+    return where, for_staff(str(error.get("found", ""))), str(error.get("done", ""))
