@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils import timezone
+
 from menus.snapshot import MenuSnapshot
 from orders.status import OrderStatus
 
@@ -56,7 +58,7 @@ class WebhookRequest:
     topic: str
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    received_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC), compare=False)
+    received_at: dt.datetime = field(default_factory=lambda: timezone.now(), compare=False)
     token: str = field(default="", repr=False)
 
 

@@ -128,9 +128,8 @@ class Sender:
         """Status, body and headers; None when no whole answer came. After a failure the next address is tried."""
         chosen = port or self._port()
         connections = self._connections()
-        connection = connections.pop(chosen, None) or http.client.HTTPConnection(
-            "127.0.0.1", chosen, timeout=PATIENCE_SECONDS
-        )
+        kept = connections.pop(chosen, None)
+        connection = kept or http.client.HTTPConnection("127.0.0.1", chosen, timeout=PATIENCE_SECONDS)
         self._own.refused = False
         try:
             connection.request(method, path, body=body, headers=dict(headers or {}))
@@ -138,7 +137,11 @@ class Sender:
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            self._own.refused = isinstance(error, ConnectionRefusedError)
+            # A kept connection that was closed meanwhile was not read; every client knows that.
+            closed = kept is not None and isinstance(
+                error, http.client.RemoteDisconnected | ConnectionResetError | BrokenPipeError
+            )
+            self._own.refused = closed or isinstance(error, ConnectionRefusedError)
             self._own.turn = getattr(self._own, "turn", 0) + 1
             return None
         connections[chosen] = connection

@@ -56,6 +56,8 @@ logger = logging.getLogger(__name__)
 
 BATCH = 500
 MOST_ATTEMPTS = 5
+# Each costs a worker, and a lease of waiting for those who shared the claim.
+MOST_DEATHS = 3
 FIRST_RETRY = dt.timedelta(seconds=10)
 # Verdicts of attempts that went through and may go through better later.
 _FAILED_IN_ORDER = frozenset({Verdict.UNKNOWN_ORDER.value, "configuration"})
@@ -96,8 +98,9 @@ def drain(limit: int = BATCH) -> Drained:
             logger.exception("A batch of webhooks failed; its rows are tried one by one.")
             alone = together + alone
     for row in alone:
-        if row.attempts > MOST_ATTEMPTS:
-            _save([_failed(Work(row), "error", f"It stopped its worker {MOST_ATTEMPTS} times.")])
+        if not row.verdict and row.attempts > MOST_DEATHS:
+            why = f"It stopped its worker {MOST_DEATHS} times."
+            _save([Work(row, status=WebhookStatus.PARKED, verdict="error", error=why)])
             continue
         try:
             drained.menus_due |= process([row])

@@ -524,7 +524,7 @@ def test_a_poison_row_does_not_hold_up_the_others(at, client, monkeypatch):
     assert Order.objects.filter(status="confirmed").count() == 200
 
 
-def test_a_row_that_kills_its_worker_each_time_is_parked_after_five_claims(at, order, client, monkeypatch):
+def test_a_row_that_kills_its_worker_each_time_is_parked_after_three_claims(at, order, client, monkeypatch):
     send(client, "order-status", order_status(order))
 
     def die(rows):
@@ -532,7 +532,7 @@ def test_a_row_that_kills_its_worker_each_time_is_parked_after_five_claims(at, o
 
     with monkeypatch.context() as patch:
         patch.setattr(inbound.inbox, "process", die)
-        for claim in range(1, 6):
+        for claim in range(1, 4):
             with pytest.raises(SystemExit):
                 inbound.drain()
             assert (only().attempts, only().status in ("received", "failed")) == (claim, True)
@@ -540,7 +540,7 @@ def test_a_row_that_kills_its_worker_each_time_is_parked_after_five_claims(at, o
             make_all_due()
     inbound.drain()
     row = only()
-    assert (row.status, row.error_message) == ("parked", "It stopped its worker 5 times.")
+    assert (row.status, row.error_message) == ("parked", "It stopped its worker 3 times.")
     assert row.next_attempt_at is None
     assert history(order) == []
 
@@ -565,10 +565,10 @@ def test_rows_that_share_a_batch_with_a_killer_are_tried_alone_and_survive(at, c
                 drain()
             except SystemExit:
                 deaths += 1
-    assert deaths == 5
+    assert deaths == 3
     assert [order.reference for order in orders if not history(order)] == [orders[1].reference]
     parked = WebhookLog.objects.exclude(status="processed").get()
-    assert (parked.status, parked.error_message) == ("parked", "It stopped its worker 5 times.")
+    assert (parked.status, parked.error_message) == ("parked", "It stopped its worker 3 times.")
     assert json.loads(parked.payload)["order_id"] == orders[1].reference
 
 
