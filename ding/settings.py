@@ -380,6 +380,7 @@ CELERY_BEAT_SCHEDULE = {
     "send notifications": _every("notifications.tasks.send_due", SWEEP_SECONDS),
     "let old records go": _every("ding.privacy.tasks.retain", 3600),
 }
+CELERY_BEAT_SCHEDULER = "ding.beat:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 
 # --- Talking to a POS ---
