@@ -91,6 +91,8 @@ class Notification(models.Model):
         indexes = [
             models.Index(fields=("status", "next_attempt_at"), name="ix_notification_due"),
             models.Index(fields=("order", "created_at"), name="ix_notification_order"),
+            models.Index(fields=("event",), name="ix_notification_event"),
+            models.Index(fields=("created_at",), name="ix_notification_created"),
         ]
 
     def __str__(self) -> str:

@@ -309,6 +309,7 @@ class OrderPushAttempt(models.Model):
     class Meta:
         db_table = "OrderPushAttempts"
         ordering = ("id",)
+        indexes = [models.Index(fields=("outcome",), name="ix_attempt_outcome")]
 
     def __str__(self) -> str:
         return f"attempt {self.number}: {self.outcome}"
