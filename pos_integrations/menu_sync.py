@@ -251,7 +251,8 @@ def _run(
     progress(f"comparing {len(menu.items)} items")
     try:
         result = _apply(integration, account, menu, force=force, dry_run=dry_run)
-        if not dry_run:
+        # With something left, our menu is not what the document says: taken later, it must be compared again.
+        if not dry_run and not result.left:
             remember(integration, digest)
     except MenuHeld as error:
         if not dry_run:

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from menus.models import Item, Menu
-from menus.services import Choice, MenuHeld, leave_changes
+from menus.services import Choice, MenuHeld, leave_changes, take_changes
 from pos_integrations import inbound, menu_requests, menu_sync, tasks
 from pos_integrations.menu_models import MenuRequestKind
 from pos_integrations.menu_review import changes_in
@@ -161,6 +161,19 @@ def test_what_was_left_stays_when_the_rest_is_approved(integration, pos):
     assert Item.objects.filter(name="Another name").exists()
 
 
+def test_what_was_left_and_is_taken_comes_with_the_next_sync(integration, pos):
+    pos.set_menu("abcd1234", repriced())
+    ask(integration, PREVIEW)
+    (change,) = changes_in(MenuReview.objects.get())
+    choice = Choice(change.kind, change.external_id, change.name, change.digest)
+    leave_changes(restaurant_id=integration.restaurant_id, choices=[choice])
+    ask(integration, SYNC)
+    assert not Item.objects.filter(price=999).exists()
+    take_changes(restaurant_id=integration.restaurant_id, choices=[choice])
+    ask(integration, SYNC)
+    assert Item.objects.filter(price=999).exists()
+
+
 def test_a_sync_that_is_applied_makes_the_preview_old(integration, pos):
     pos.set_menu("abcd1234", repriced())
     ask(integration, PREVIEW)
@@ -207,7 +220,8 @@ def test_it_runs_once(integration):
     assert MenuSyncHistory.objects.filter(trigger="admin").count() == 1
 
 
-def test_each_step_is_written_down_while_it_runs(integration, monkeypatch):
+def test_each_step_is_written_down_while_it_runs(integration, pos, monkeypatch):
+    pos.set_menu("abcd1234", repriced())
     seen = []
     apply = menu_sync.apply_menu
 
