@@ -212,7 +212,9 @@ def _take(environ: Environ, webhook: _Webhook) -> Answer | None:
     if reply is None or reply.status != 200:
         return None
     nudge(tasks.drain_webhooks)
+    kept_nowhere = ("Cache-Control", "no-store")
     if reply.body is None:
-        return "200 OK", [("Content-Length", "0")], b""
+        return "200 OK", [("Content-Length", "0"), kept_nowhere], b""
     told = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
-    return "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(told)))], told
+    length = ("Content-Length", str(len(told)))
+    return "200 OK", [("Content-Type", "application/json"), length, kept_nowhere], told
