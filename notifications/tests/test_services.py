@@ -173,14 +173,6 @@ def test_a_batch_of_changes_takes_two_statements_whatever_its_size(
     assert Notification.objects.count() == 2 * count
 
 
-def test_wording_200_changes_takes_a_fraction_of_a_second(make_order):
-    told = [change(make_order(), "cancelled", "Out of paneer") for _ in range(200)]
-    services.owe_messages(told[:1])
-    started = time.perf_counter()
-    services.owe_messages(told)
-    assert time.perf_counter() - started < 1.0
-
-
 # --- Sending ---
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 
+from django.db.models import F
 from django.utils import timezone
 
 from orders.models import Order
@@ -84,19 +85,18 @@ def owe_cancellations(order_ids: list[int]) -> list[int]:
 
 
 def owe_rider_update(order_id: int, rider: RiderUpdate) -> OrderPush:
-    """Owe the POS the news of how far a rider is. The same again is told again, which is harmless."""
+    """Owe the POS the news of how far a rider is. The same again is told again, which is harmless.
+
+    Its retries count afresh then; the calls made before stay on record under their numbers.
+    """
     now = timezone.now()
-    push, _ = OrderPush.objects.update_or_create(
-        order_id=order_id,
-        kind=PushKind(f"rider_{rider.status.value}"),
-        defaults={
-            "state": PushState.DUE,
-            "attempts": 0,
-            "next_attempt_at": now,
-            "expires_at": now + DEFAULT_DEADLINE,
-            "last_error": "",
-        },
-    )
+    owed = {"state": PushState.DUE, "next_attempt_at": now, "expires_at": now + DEFAULT_DEADLINE}
+    kind = PushKind(f"rider_{rider.status.value}")
+    push, created = OrderPush.objects.get_or_create(order_id=order_id, kind=kind, defaults=owed)
+    if not created:
+        OrderPush.objects.filter(pk=push.pk).update(
+            **owed, attempts_before=F("attempts"), last_error="", updated_at=now
+        )
     return push
 
 

@@ -148,10 +148,14 @@ def test_the_pos_is_told_each_step_of_a_rider(at, client, pos):
     assert (order.rider_name, order.rider_phone) == ("Test Rider", "9000000003")
 
 
-def test_the_same_step_again_is_harmless(at, client):
+def test_the_same_step_again_is_harmless_and_on_record(at, client, pos):
     push = sent(at)
     assert tell(client, push).status_code == tell(client, push).status_code == 202
-    assert OrderPush.objects.filter(order=push.order_id, kind="rider_assigned").count() == 1
+    owed = OrderPush.objects.get(order=push.order_id, kind="rider_assigned")
+    outbound.deliver(owed.pk)
+    assert tell(client, push).status_code == 202
+    outbound.deliver(owed.pk)
+    assert list(owed.attempt_log.values_list("number", "outcome")) == [(1, "sent"), (2, "sent")]
 
 
 @pytest.mark.parametrize(
