@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import connection, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from ding.models import ApiKey
+from ding.plans import Plan
 from menus.models import Restaurant
 
 SCOPES = ("menu:read", "orders:read", "orders:write", "integrations:read", "integrations:write")
@@ -61,17 +61,24 @@ def create_api_key(
     return f"dk_{prefix}_{secret}"
 
 
+_by_prefix = Plan(lambda prefix: ApiKey.objects.filter(prefix=prefix))
+
+
+def _restaurants_of(key_id: int) -> frozenset[int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT restaurant_id FROM ApiKeys_restaurants WHERE apikey_id = %s", (key_id,))
+        return frozenset(row[0] for row in cursor.fetchall())
+
+
 def caller_of(text: str) -> Caller | None:
     """Whose key this is; None for one that is unknown, expired or revoked."""
     match = _SHAPE.fullmatch(text)
     if match is None:
         return None
     now = timezone.now()
-    key = (
-        ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), prefix=match[1], revoked_at=None)
-        .prefetch_related("restaurants")
-        .first()
-    )
+    key = next(iter(_by_prefix(match[1])), None)
+    if key is not None and (key.revoked_at or (key.expires_at and key.expires_at <= now)):
+        key = None
     stored = key.secret_sha256 if key else _digest("")
     if not hmac.compare_digest(stored.encode(), _digest(match[2]).encode()) or key is None:
         return None
@@ -80,7 +87,7 @@ def caller_of(text: str) -> Caller | None:
     return Caller(
         name=key.client,
         scopes=frozenset(key.scopes),
-        restaurant_ids=None if key.all_restaurants else frozenset(r.pk for r in key.restaurants.all()),
+        restaurant_ids=None if key.all_restaurants else _restaurants_of(key.pk),
     )
 
 

@@ -136,7 +136,9 @@ def quoting(bench: Bench) -> Iterator[Figure]:
 
 
 def _writes(bench: Bench) -> int:
-    rows = bench.sql("SHOW GLOBAL STATUS WHERE Variable_name IN ('Innodb_rows_inserted', 'Innodb_rows_updated')")
+    rows = bench.sql(
+        "SHOW GLOBAL STATUS WHERE Variable_name IN ('Innodb_rows_inserted', 'Innodb_rows_updated')"
+    )
     return sum(int(row[1]) for row in rows)
 
 
@@ -152,7 +154,9 @@ def straightforward(bench: Bench) -> Iterator[Figure]:
         with bench.web():
             bench.fire(4, requests(bench, 5, 8), seconds=10)
             bench.sql("DELETE FROM IdempotencyKeys")
-            placed = bench.fire(connections, requests(bench, 5, bench.size(20_000, 64)), seconds=bench.seconds)
+            placed = bench.fire(
+                connections, requests(bench, 5, bench.size(20_000, 64)), seconds=bench.seconds
+            )
         yield Figure(
             "order placed",
             f"5 lines, {connections} connections, the POS takes 100 ms",

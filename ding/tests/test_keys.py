@@ -93,11 +93,11 @@ def test_the_last_use_is_written_once_a_minute_at_most():
             caller_of(key)
         return ApiKey.objects.get().last_used_at, len(sql)
 
-    assert last_used_after(0) == (NOW, 3)
-    assert last_used_after(59) == (NOW, 2)
-    assert last_used_after(60) == (NOW, 2)
-    assert last_used_after(61) == (NOW + dt.timedelta(seconds=61), 3)
-    assert last_used_after(62)[1] == 2
+    assert last_used_after(0) == (NOW, 2)
+    assert last_used_after(59) == (NOW, 1)
+    assert last_used_after(60) == (NOW, 1)
+    assert last_used_after(61) == (NOW + dt.timedelta(seconds=61), 2)
+    assert last_used_after(62)[1] == 1
 
 
 # --- manage.py create_api_key --------------------------------------------------------------------------

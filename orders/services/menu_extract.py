@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from ding.errors import Conflict, NotFound
+from ding.plans import Plan
 from menus.models import AddOnItem, Discount, Item, Menu, Restaurant, Tax, Variation
 from menus.serialization import charges_from_json, discount_from_json, offers_from_json
 from menus.snapshot import (
@@ -20,6 +21,26 @@ from orders.order_request import OrderRequest
 from orders.rules import MenuExtract
 
 READS = 3
+
+_restaurant = Plan(lambda pk: Restaurant.objects.filter(pk=pk).select_related("menu").order_by())
+_menu = Plan(lambda pk: Menu.objects.filter(pk=pk).only("version"))
+_items = Plan(
+    lambda restaurant, ids: Item.objects.filter(restaurant=restaurant, pk__in=ids).select_related("category")
+)
+_variations = Plan(
+    lambda restaurant, ids: Variation.objects.filter(restaurant=restaurant, item__in=ids).order_by(
+        "rank", "pk"
+    )
+)
+_addons = Plan(
+    lambda restaurant, groups: AddOnItem.objects.filter(
+        restaurant=restaurant, group__restaurant=restaurant, group__external_id__in=groups
+    ).select_related("group")
+)
+_taxes = Plan(
+    lambda restaurant: Tax.objects.filter(restaurant=restaurant, active=True).order_by("rank", "pk")
+)
+_discounts = Plan(lambda restaurant: Discount.objects.filter(restaurant=restaurant, active=True))
 
 
 def read_menu(request: OrderRequest) -> MenuExtract:
@@ -37,11 +58,11 @@ def read_menu(request: OrderRequest) -> MenuExtract:
 
 
 def _version(restaurant_id: int) -> int | None:
-    return Menu.objects.filter(pk=restaurant_id).values_list("version", flat=True).first()
+    return next((menu.version for menu in _menu(restaurant_id)), None)
 
 
 def _read(request: OrderRequest) -> MenuExtract:
-    restaurant = Restaurant.objects.filter(pk=request.restaurant_id).select_related("menu").first()
+    restaurant = next(iter(_restaurant(request.restaurant_id)), None)
     if restaurant is None:
         raise NotFound("There is no such restaurant, or not for you.")
     menu: Menu | None = getattr(restaurant, "menu", None)
@@ -53,10 +74,9 @@ def _read(request: OrderRequest) -> MenuExtract:
     taxes: tuple[TaxSnapshot, ...] = ()
     discounts: tuple[DiscountSnapshot, ...] = ()
     if menu is not None:
-        rows = {"restaurant": restaurant}
         wanted = {line.item_id for line in request.lines}
-        items = {i.pk: i for i in Item.objects.filter(**rows, pk__in=wanted).select_related("category")}
-        for variation in Variation.objects.filter(**rows, item__in=list(items)).order_by("rank", "pk"):
+        items = {item.pk: item for item in _items(restaurant.pk, wanted)}
+        for variation in _variations(restaurant.pk, list(items)):
             variations[variation.item_id].append(variation)
         item_offers = {item.pk: offers_from_json(item.addon_groups) for item in items.values()}
         variation_offers = {
@@ -69,15 +89,10 @@ def _read(request: OrderRequest) -> MenuExtract:
             for offers in (*item_offers.values(), *variation_offers.values())
             for offer in offers
         }
-        offered = AddOnItem.objects.filter(
-            **rows, group__restaurant=restaurant, group__external_id__in=groups
-        )
-        for addon in offered.select_related("group"):
+        for addon in _addons(restaurant.pk, groups):
             addons[addon.group.external_id].append(addon)
-        taxes = tuple(_tax(tax) for tax in Tax.objects.filter(**rows, active=True).order_by("rank", "pk"))
-        discounts = tuple(
-            discount_from_json(row.rule) for row in Discount.objects.filter(**rows, active=True) if row.rule
-        )
+        taxes = tuple(_tax(tax) for tax in _taxes(restaurant.pk))
+        discounts = tuple(discount_from_json(row.rule) for row in _discounts(restaurant.pk) if row.rule)
     return MenuExtract(
         restaurant=restaurant,
         version=menu.version if menu else None,

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import logging
 import secrets
+from collections import defaultdict
+from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Model
 from django.utils import timezone
 
 from ding.db import transactional
 from ding.errors import DomainError
+from ding.plans import Plan
 from menus.models import Item
 from menus.snapshot import Liability
 from orders import pricing
@@ -52,7 +57,6 @@ def quote_order(*, request: OrderRequest) -> tuple[Quote, str]:
     return quote, menu.restaurant.currency
 
 
-@transactional
 def place_order(
     *,
     request: OrderRequest,
@@ -70,37 +74,58 @@ def place_order(
         BasketRefused: with every rule that the order breaks.
         IdempotencyConflict: the key belongs to another order.
     """
-    claim = None
-    if idempotency_key:
-        claim, first_answer = _claim(client, idempotency_key, request.sha256())
-        if first_answer is not None:
-            return first_answer, False
+    if not idempotency_key:
+        return _place(request, client, source), True
+    claim = (client, idempotency_key, request.sha256())
+    if (first := _first_answer(*claim)) is not None:
+        return first, False
+    try:
+        # Inside somebody else's transaction, what a taken key breaks must not be all of that.
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+            return _place(request, client, source, claim), True
+    except IntegrityError:
+        # The same key came twice at once; the other one had it first, and nothing of this one is left.
+        if (first := _first_answer(*claim)) is None:
+            raise
+        return first, False
+
+
+@transactional
+def _place(
+    request: OrderRequest, client: str, source: ChangeSource, claim: tuple[str, str, str] | None = None
+) -> dict[str, Any]:
     now = timezone.now()
     menu, quote = _price(request, now)
     order = _save(request, menu, quote, client, source, now)
     order_placed.send(sender=Order, order=order)
-    # Read back, so that it is exactly what a GET gives.
-    answer = dict(OrderAnswer(Order.objects.for_answer().get(pk=order.pk)).data)
+    answer: dict[str, Any] = _answering().to_representation(order)
     if claim is not None:
-        claim.answer = answer
-        claim.save(update_fields=["answer"])
-    return answer, True
+        # Whoever is at the same key makes us wait here.
+        _, key, body_sha256 = claim
+        IdempotencyKey.objects.create(client=client, key=key, body_sha256=body_sha256, answer=answer)
+    return answer
 
 
-def _claim(client: str, key: str, body_sha256: str) -> tuple[IdempotencyKey, dict[str, Any] | None]:
-    """Take the key, or get the answer given under it. Whoever is using it at this moment makes us wait here."""
-    try:
-        with transaction.atomic():
-            return IdempotencyKey.objects.create(client=client, key=key, body_sha256=body_sha256), None
-    except IntegrityError:
-        taken = IdempotencyKey.objects.filter(client=client, key=key).first()
-        if taken is None:
-            raise
+@functools.cache
+def _answering() -> OrderAnswer:
+    """One for all: making a serializer copies each of its fields."""
+    return OrderAnswer()
+
+
+_taken = Plan(lambda client, key: IdempotencyKey.objects.filter(client=client, key=key))
+
+
+def _first_answer(client: str, key: str, body_sha256: str) -> dict[str, Any] | None:
+    """The answer given under this key; None when it is new."""
+    taken = next(iter(_taken(client, key)), None)
+    if taken is None:
+        return None
     if taken.body_sha256 != body_sha256:
         raise IdempotencyConflict(
             "This Idempotency-Key was used for another order. Use a new key for a new order."
         )
-    return taken, taken.answer
+    answer: dict[str, Any] | None = taken.answer
+    return answer
 
 
 def _price(request: OrderRequest, now: dt.datetime) -> tuple[MenuExtract, Quote]:
@@ -242,7 +267,7 @@ def _save(
     if not connection.features.can_return_rows_from_bulk_insert:
         # Oracle's MySQL does not tell the new ids.
         items = list(OrderItem.objects.filter(order=order).order_by("position"))
-    OrderItemAddOn.objects.bulk_create(
+    addons = OrderItemAddOn.objects.bulk_create(
         OrderItemAddOn(
             order_item=item,
             addon_item_id=wanted_addon.addon_item_id,
@@ -256,10 +281,25 @@ def _save(
         for item, wanted, line in zip(items, request.lines, quote.lines, strict=True)
         for wanted_addon, addon in zip(wanted.addons, line.addons, strict=True)
     )
-    OrderStatusHistory.objects.create(
+    placed = OrderStatusHistory.objects.create(
         order=order, new_status=order.status, source=source, changed_by=client, happened_at=now
     )
+    # What was written need not be read to be told; a test compares it with what a GET gives.
+    by_item: dict[int, list[OrderItemAddOn]] = defaultdict(list)
+    for addon in addons:
+        by_item[addon.order_item_id].append(addon)
+    for item in items:
+        _as_read(item, "addons", OrderItemAddOn, by_item[item.pk])
+    _as_read(order, "items", OrderItem, items)
+    _as_read(order, "history", OrderStatusHistory, [placed])
     return order
+
+
+def _as_read(row: Model, name: str, model: type[Model], rows: list[Any]) -> None:
+    """As `prefetch_related` leaves it."""
+    known: Any = model._default_manager.all()
+    known._result_cache, known._prefetch_done = rows, True
+    row.__dict__.setdefault("_prefetched_objects_cache", {})[name] = known
 
 
 def _base_price(wanted: LineRequest, menu: MenuExtract) -> Decimal:

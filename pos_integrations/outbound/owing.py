@@ -8,6 +8,7 @@ import logging
 from django.db.models import F
 from django.utils import timezone
 
+from ding.plans import Plan
 from orders.models import Order
 from pos_integrations.configuration import account_for, adapter_of
 from pos_integrations.errors import (
@@ -18,6 +19,15 @@ from pos_integrations.models import OrderPush, PushKind, PushState, RestaurantPo
 
 logger = logging.getLogger(__name__)
 
+_active = Plan(
+    lambda restaurant_id: (
+        RestaurantPosIntegration.objects.filter(
+            restaurant_id=restaurant_id, active=True, pos_provider__is_active=True
+        )
+        .select_related("restaurant", "pos_provider")
+        .order_by("pk")[:1]
+    )
+)
 DEFAULT_DEADLINE = dt.timedelta(minutes=15)
 
 
@@ -102,11 +112,4 @@ def owe_rider_update(order_id: int, rider: RiderUpdate) -> OrderPush:
 
 def active_integration(restaurant_id: int) -> RestaurantPosIntegration | None:
     """Where a restaurant's orders go now: the active integration, the oldest if there are several."""
-    return (
-        RestaurantPosIntegration.objects.filter(
-            restaurant_id=restaurant_id, active=True, pos_provider__is_active=True
-        )
-        .select_related("restaurant", "pos_provider")
-        .order_by("pk")
-        .first()
-    )
+    return next(iter(_active(restaurant_id)), None)
