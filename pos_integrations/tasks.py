@@ -15,8 +15,9 @@ BUDGET_SECONDS = 20
 
 @shared_task(name="pos_integrations.tasks.push_order")
 def push_order(push_id: int) -> None:
-    """Bring one order, or its cancellation, to the POS."""
-    outbound.deliver(push_id)
+    """Bring one order, or its cancellation, to the POS, and what else is due there."""
+    if (still_due := outbound.deliver_in_turn(push_id, BUDGET_SECONDS)) is not None:
+        nudge(push_order, still_due)
 
 
 @shared_task(name="pos_integrations.tasks.sweep_pushes")

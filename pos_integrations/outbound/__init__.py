@@ -1,5 +1,6 @@
 """Orders → POS, the outbox: what is owed, how it is sent, what the sweepers find."""
 
+from pos_integrations.outbound.lanes import deliver_in_turn
 from pos_integrations.outbound.owing import active_integration, owe_cancellations, owe_push, owe_rider_update
 from pos_integrations.outbound.repairing import (
     MayCookTwice,
@@ -19,6 +20,7 @@ __all__ = [
     "Repair",
     "active_integration",
     "deliver",
+    "deliver_in_turn",
     "due_pushes",
     "expire_overdue",
     "handling",

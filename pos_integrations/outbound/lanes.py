@@ -1,0 +1,74 @@
+"""So many calls to one integration at a time, and no more: a POS that hangs slows down only its own restaurant.
+
+Counted in each worker process. Whoever finds the lanes of an integration full goes away at once, for his push stays
+due; whoever has a lane goes on with the integration's next push until none is due.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+
+from django.utils import timezone
+
+from pos_integrations.models import OrderPush
+from pos_integrations.outbound.sending import deliver
+
+# A worker has 64 threads: eight hanging restaurants hold it up, for as long as a call may take.
+LANES = 8
+
+_lock = threading.Lock()
+_busy: Counter[int] = Counter()
+
+
+def deliver_in_turn(push_id: int, seconds: float) -> int | None:
+    """Bring this push, and whatever is due of its integration, to the POS, as long as a lane is free.
+
+    After about so many seconds it stops; then it gives the id of a push that is still due. Safe to call at any
+    time, any number of times.
+    """
+    until = time.monotonic() + seconds
+    owner = OrderPush.objects.filter(pk=push_id).values_list("integration_id", flat=True).first()
+    lane = owner or 0
+    wanted: int | None = push_id
+    while wanted is not None:
+        if not _enter(lane):
+            return None
+        try:
+            while wanted is not None:
+                deliver(wanted)
+                wanted = _due_of(owner)
+                if wanted is not None and time.monotonic() > until:
+                    return wanted
+        finally:
+            _leave(lane)
+        # Somebody may have found the lanes full just before this one was free.
+        wanted = _due_of(owner)
+    return None
+
+
+def _enter(lane: int) -> bool:
+    with _lock:
+        if _busy[lane] >= LANES:
+            return False
+        _busy[lane] += 1
+        return True
+
+
+def _leave(lane: int) -> None:
+    with _lock:
+        _busy[lane] -= 1
+        if not _busy[lane]:
+            del _busy[lane]
+
+
+def _due_of(integration_id: int | None) -> int | None:
+    """One of the oldest that are due: not always the same one for all lanes."""
+    if integration_id is None:
+        return None
+    now = timezone.now()
+    due = OrderPush.objects.due(now).filter(integration=integration_id, expires_at__gt=now)
+    oldest = list(due.order_by("next_attempt_at").values_list("pk", flat=True)[:LANES])
+    return random.choice(oldest) if oldest else None  # noqa: S311 - only spreads them

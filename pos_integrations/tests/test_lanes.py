@@ -1,0 +1,103 @@
+"""A POS that hangs holds up its own restaurant alone, and nothing due is left behind."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from pos_integrations import outbound, tasks
+from pos_integrations.models import OrderPush, PushState
+from pos_integrations.outbound import lanes
+from pos_integrations.tests.factories import connected_place, make_due, place
+
+
+@pytest.fixture
+def pushes(db):
+    at = connected_place()
+    return [place(at) for _ in range(3)]
+
+
+def test_one_nudge_brings_all_that_is_due_there(pushes, monkeypatch):
+    brought = []
+
+    def deliver(pk):
+        brought.append(pk)
+        OrderPush.objects.filter(pk=pk).update(state=PushState.SENT)
+
+    monkeypatch.setattr(lanes, "deliver", deliver)
+    make_due(*pushes)
+    assert outbound.deliver_in_turn(pushes[1].pk, 20) is None
+    assert brought[0] == pushes[1].pk
+    assert sorted(brought) == [push.pk for push in pushes]
+    assert not lanes._busy
+
+
+def test_what_is_left_when_the_time_is_over_is_named(pushes, monkeypatch):
+    monkeypatch.setattr(lanes, "deliver", lambda pk: OrderPush.objects.filter(pk=pk).update(state="sent"))
+    make_due(*pushes)
+    left = outbound.deliver_in_turn(pushes[0].pk, -1)
+    assert left in (pushes[1].pk, pushes[2].pk)
+    nudged = []
+    monkeypatch.setattr(tasks, "nudge", lambda task, pk: nudged.append(pk))
+    monkeypatch.setattr(tasks, "BUDGET_SECONDS", -1)
+    tasks.push_order(left)
+    assert len(nudged) == 1
+
+
+def test_with_all_lanes_taken_the_push_stays_due_and_nobody_waits(pushes, monkeypatch):
+    called = []
+    monkeypatch.setattr(lanes, "deliver", called.append)
+    make_due(*pushes)
+    lanes._busy[pushes[0].integration_id] = lanes.LANES
+    try:
+        assert outbound.deliver_in_turn(pushes[0].pk, 20) is None
+    finally:
+        lanes._busy.clear()
+    assert called == []
+    assert set(OrderPush.objects.values_list("state", flat=True)) == {"due"}
+
+
+def test_a_push_that_came_just_before_the_last_lane_was_left_is_not_forgotten(pushes, monkeypatch):
+    make_due(pushes[0])
+    OrderPush.objects.exclude(pk=pushes[0].pk).update(state=PushState.SENT)
+    brought = []
+
+    def deliver(pk):
+        brought.append(pk)
+        OrderPush.objects.filter(pk=pk).update(state=PushState.SENT)
+
+    leave = lanes._leave
+
+    def late(lane):
+        if len(brought) == 1:
+            # Its own task has just found the lanes full and gone away.
+            OrderPush.objects.filter(pk=pushes[1].pk).update(state=PushState.DUE)
+            make_due(pushes[1])
+        leave(lane)
+
+    monkeypatch.setattr(lanes, "deliver", deliver)
+    monkeypatch.setattr(lanes, "_leave", late)
+    outbound.deliver_in_turn(pushes[0].pk, 20)
+    assert brought == [pushes[0].pk, pushes[1].pk]
+
+
+def test_never_more_at_once_than_there_are_lanes():
+    inside, most = [], []
+    gate = threading.Barrier(20)
+
+    def try_it():
+        gate.wait()
+        if lanes._enter(7):
+            inside.append(1)
+            most.append(len(inside))
+
+    threads = [threading.Thread(target=try_it) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == lanes.LANES
+    for _ in range(lanes.LANES):
+        lanes._leave(7)
+    assert not lanes._busy
