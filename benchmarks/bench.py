@@ -56,7 +56,7 @@ class Bench:
         self.pos_url = f"http://127.0.0.1:{pos_port}"
         self.env = stack.environment(f"{self.database_url}/{DATABASE}", f"{broker}/0", self.port, self.folder)
         # Nothing dies here, and a hanging POS takes its time.
-        self.env["LEASE_SECONDS"] = "90"
+        self.env |= {"LEASE_SECONDS": "90", "API_CALLS_PER_MINUTE": "0"}
         os.environ.update(self.env)
         self.set_delay(0)
         command = [sys.executable, str(ROOT / "benchmarks/pos.py"), str(pos_port), str(self.folder)]

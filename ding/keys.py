@@ -92,7 +92,7 @@ def caller_of(text: str) -> Caller | None:
 
 
 _MENU_READER = """
-    SELECT k.secret_sha256, k.scopes, m.version, r.created_at, r.name, r.currency, r.timezone, r.accepting_orders
+    SELECT k.secret_sha256, k.scopes, k.client, m.version, r.created_at, r.name, r.currency, r.timezone, r.accepting_orders
     FROM ApiKeys k, Menus m JOIN Restaurants r ON r.id = m.restaurant_id
     WHERE k.prefix = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %s)
     AND k.last_used_at > %s AND m.restaurant_id = %s AND m.version > 0
@@ -101,8 +101,8 @@ _MENU_READER = """
 """
 
 
-def reader_of_menu(text: str, restaurant_id: int) -> tuple[int, str, str, str, str, bool] | None:
-    """What the menu's tag is made of, when this key may read it: version, then the restaurant's facts.
+def reader_of_menu(text: str, restaurant_id: int) -> tuple[str, int, str, str, str, str, bool] | None:
+    """What the menu's tag is made of, when this key may read it: whose key it is, the version, the restaurant's facts.
 
     All that `caller_of` and the menu's view ask, in one statement. None in any other case, also when the key's
     last use has to be written down.
@@ -118,8 +118,8 @@ def reader_of_menu(text: str, restaurant_id: int) -> tuple[int, str, str, str, s
         return None
     if "menu:read" not in json.loads(row[1]):
         return None
-    version, created_at, name, currency, zone, accepting = row[2:]
-    return version, str(created_at), name, currency, zone, bool(accepting)
+    client, version, created_at, name, currency, zone, accepting = row[2:]
+    return client, version, str(created_at), name, currency, zone, bool(accepting)
 
 
 def _digest(secret: str) -> str:

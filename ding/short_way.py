@@ -28,6 +28,7 @@ from ding.db import note_answer, trust_recent_answer
 from ding.errors import NotFound
 from ding.keys import reader_of_menu
 from ding.nudge import nudge
+from ding.throttle import calls
 from menus.rendering import kept_menu, knows, make_etag
 from menus.views import answer
 from pos_integrations import inbound, tasks
@@ -158,12 +159,17 @@ def _menu(environ: Environ, restaurant_id: int) -> Answer | None:
     facts = reader_of_menu(key.strip(), restaurant_id) if scheme.lower() == "bearer" else None
     if facts is None:
         return None
-    etag = make_etag(restaurant_id, *facts)
-    if knows(environ.get("HTTP_IF_NONE_MATCH", ""), etag):
-        return "304 Not Modified", [("ETag", etag)], b""
+    client, *about = facts
+    etag = make_etag(restaurant_id, *about)
+    known = knows(environ.get("HTTP_IF_NONE_MATCH", ""), etag)
     rendered = kept_menu(etag)
-    if rendered is None:
+    if not known and rendered is None:
         return None
+    # Counted as `PerClient` does; who is over it is refused by Django.
+    if calls.over((client, "menu:read", None), settings.API_CALLS_PER_MINUTE):
+        return None
+    if known or rendered is None:
+        return "304 Not Modified", [("ETag", etag)], b""
     body, headers = answer(rendered, environ.get("HTTP_ACCEPT_ENCODING", ""))
     length = ("Content-Length", str(len(body)))
     return "200 OK", [("Content-Type", "application/json"), length, *headers.items()], body

@@ -12,6 +12,7 @@ from django.utils import timezone
 from ding import short_way
 from ding.keys import create_api_key
 from ding.models import ApiKey
+from ding.throttle import calls
 from menus.models import Menu, Restaurant
 from menus.services import StockReport, change_stock
 from menus.tests.factories import BREAD, apply, make_restaurant
@@ -144,6 +145,19 @@ def test_a_database_error_is_left_to_django(server, restaurant, key, monkeypatch
     monkeypatch.setattr(short_way, "reader_of_menu", fail)
     told, short = menu(server, restaurant, key)
     assert (told["status"], short) == (200, False)
+
+
+def test_the_limit_of_calls_holds_by_both_ways(server, restaurant, key, settings):
+    calls.clear()
+    settings.API_CALLS_PER_MINUTE = 5
+    answers = [
+        server.ask("GET", f"/api/restaurants/{restaurant.pk}/menu", HTTP_AUTHORIZATION=f"Bearer {key}")[
+            "status"
+        ]
+        for _ in range(8)
+    ]
+    calls.clear()
+    assert answers == [200] * 5 + [429] * 3
 
 
 def test_a_menu_without_a_version_is_left_to_django(server, restaurant, key):
