@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import queue
 import random
@@ -92,7 +93,13 @@ class Load:
             statuses = list(enumerate(STATUSES))
             if dice.random() < 0.2:
                 dice.shuffle(statuses)
-            events = [self.rig.status_event(code, reference, word, ahead=n * 0.001) for n, word in statuses]
+            began = dt.datetime.now(dt.UTC)
+            events = [
+                self.rig.status_event(
+                    code, reference, word, at=(began + dt.timedelta(milliseconds=n)).isoformat()
+                )
+                for n, word in statuses
+            ]
             if dice.random() < 0.1:
                 events.append(dice.choice(events))
             if number % 4 == 0:

@@ -464,14 +464,14 @@ class Rig:
         raise RuntimeError("Stock up more orders before this fault.")
 
     def status_event(
-        self, code: str, reference: str, status: str, *, ahead: float = 0.0, **more: Any
+        self, code: str, reference: str, status: str, *, ahead: float = 0.0, at: str = "", **more: Any
     ) -> Event:
         """A signed webhook that tells a status; `more` stands in its body too."""
         body = {
             "order_id": reference,
             "status": status,
             "restaurant_id": code,
-            "timestamp": now_text(ahead),
+            "timestamp": at or now_text(ahead),
             **more,
         }
         about = {"reference": reference, "status": status}
