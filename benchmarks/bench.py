@@ -1,12 +1,11 @@
 """How fast ding is, beside floors measured in the same run.
 
-    python benchmarks/bench.py [--only webhooks,menu-sync,menu-out,orders,push,growth,idle] [--short]
+    python benchmarks/bench.py [--only webhooks,menu-sync,menu-out,orders,push,idle] [--short]
                                [--json FILE] [--docs]
 
 Starts its own MariaDB (durability at its default), Redis, web, workers and a POS on loopback, measures, and
 stops what it started. Single figures move with the machine: read the ratios. `--short` only shows that it
-still runs. `--docs` writes the table into docs/performance.md. `growth` takes minutes and some gigabytes, so
-it runs only when it is named.
+still runs. `--docs` writes the table into docs/performance.md.
 """
 
 from __future__ import annotations
@@ -38,7 +37,6 @@ from benchmarks.load import Result, fire
 from benchmarks.measure import Figure, Spent, session_of, spending
 
 PATHS = ("webhooks", "menu-sync", "menu-out", "orders", "push", "idle")
-RARE = ("growth",)
 DATABASE = "ding_bench"
 
 
@@ -175,13 +173,13 @@ def free_port() -> int:
 def main() -> int:
     """Run it all; the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--only", default="", help=f"of {', '.join(PATHS + RARE)}")
+    parser.add_argument("--only", default="", help=f"of {', '.join(PATHS)}")
     parser.add_argument("--short", action="store_true", help="only show that it runs")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     parser.add_argument("--docs", action="store_true", help="write the table into docs/performance.md")
     options = parser.parse_args()
     wanted = [name for name in options.only.split(",") if name] or list(PATHS)
-    if unknown := set(wanted) - set(PATHS) - set(RARE):
+    if unknown := set(wanted) - set(PATHS):
         parser.error(f"There is no path {', '.join(sorted(unknown))}.")
     started = time.monotonic()
     figures: list[Figure] = []
