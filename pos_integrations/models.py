@@ -110,7 +110,7 @@ class RestaurantPosIntegration(models.Model):
     problem = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
     # What the last test of the connection found: a list of {"check", "ok", "message"}. Other settings: not tested.
     checked_at = models.DateTimeField(null=True, editable=False)
-    findings = models.JSONField(default=list, editable=False)
+    findings = models.JSONField(default=list, db_default=[], editable=False)
     menu_sync_due_at = models.DateTimeField(
         null=True, editable=False, default=timezone.now, db_default=UtcNow()
     )

@@ -17,6 +17,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="restaurantposintegration",
             name="findings",
-            field=models.JSONField(default=list, editable=False),
+            field=models.JSONField(db_default=[], default=list, editable=False),
         ),
     ]
