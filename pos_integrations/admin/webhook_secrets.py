@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 from typing import Any
 
@@ -112,8 +113,10 @@ class WebhookSecretAdmin(ReadOnly, StaffAdmin):
         """With the integrations of this member of staff alone: a secret speaks for its restaurant."""
         form = super().get_form(request, obj, change=change, **kwargs)
         if "integration" in form.base_fields:
-            field, mine = form.base_fields["integration"], restaurants_of(request.user)
+            mine = restaurants_of(request.user)
             if mine is not None:
+                # A declared field is shared by all requests, so theirs is a copy.
+                field = form.base_fields["integration"] = copy.deepcopy(form.base_fields["integration"])
                 field.queryset = field.queryset.filter(restaurant__in=mine)
         return form
 
