@@ -22,7 +22,7 @@ from pos_integrations.adapters.base import Level, TopicAuth
 from pos_integrations.adapters.registry import adapter_for
 from pos_integrations.admin import menu_page, onboarding, secret_page
 from pos_integrations.admin.config_form import ConfigForm, fieldsets, table, with_fields, words
-from pos_integrations.admin.guards import Guarded, chosen, show_once
+from pos_integrations.admin.guards import chosen, show_once
 from pos_integrations.admin.integration_form import IntegrationForm
 from pos_integrations.admin.unsigned import UnsignedSwitch
 from pos_integrations.errors import ConfigurationError
@@ -33,7 +33,7 @@ MOST_CALLS = 5
 
 
 @admin.register(RestaurantPosIntegration)
-class IntegrationAdmin(UnsignedSwitch, Guarded, StaffAdmin):
+class IntegrationAdmin(UnsignedSwitch, StaffAdmin):
     """One page has all that a connection needs."""
 
     recorded_by_service = True

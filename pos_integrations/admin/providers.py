@@ -15,7 +15,6 @@ from pos_integrations import configuration
 from pos_integrations.adapters import registry
 from pos_integrations.adapters.base import Level
 from pos_integrations.admin.config_form import ConfigForm, fieldsets, table, with_fields, words
-from pos_integrations.admin.guards import Guarded
 from pos_integrations.models import PosProvider
 
 
@@ -63,7 +62,7 @@ class PosProviderForm(ConfigForm):
 
 
 @admin.register(PosProvider)
-class PosProviderAdmin(Guarded, StaffAdmin):
+class PosProviderAdmin(StaffAdmin):
     """First the kind of POS, then what it needs."""
 
     restaurant_path = None  # all restaurants share it
