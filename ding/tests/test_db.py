@@ -269,7 +269,7 @@ def test_the_connection_is_as_the_settings_say(db):
             cursor.execute(
                 "SELECT @@tx_isolation, @@time_zone, @@innodb_lock_wait_timeout, @@character_set_client"
             )
-            assert cursor.fetchone() == ("READ-COMMITTED", "+00:00", 5, "utf8mb4")
+            assert cursor.fetchone() == ("READ-COMMITTED", "+00:00", 2, "utf8mb4")
 
 
 # --- many rows -----------------------------------------------------------------------------------------

@@ -87,6 +87,7 @@ def place(at: SimpleNamespace, **values: Any) -> OrderPush:
 def make_due(*pushes: OrderPush) -> None:
     """Let the time until the next attempt be over."""
     ids = [push.pk for push in pushes]
+    RestaurantPosIntegration.objects.filter(pushes__in=ids).update(rests_until=None)
     OrderPush.objects.filter(pk__in=ids).update(next_attempt_at=timezone.now() - dt.timedelta(seconds=1))
 
 

@@ -61,10 +61,10 @@ def is_free(integration):
 
 
 def test_a_bug_of_ours_is_in_the_history_and_owed_again(integration, monkeypatch, caplog):
-    def broken(*args):
+    def broken(*args, **options):
         raise ZeroDivisionError("with a secret in its message")
 
-    monkeypatch.setattr(menu_sync, "_fetch", broken)
+    monkeypatch.setattr(menu_sync, "_apply", broken)
     with pytest.raises(
         SyncFailed, match=r"An error in ding itself: ZeroDivisionError\. The log has the rest\."
     ):
@@ -219,7 +219,7 @@ def test_the_limit_is_the_restaurant_s_own(integration, pos):
         ("redirect", "The POS redirects elsewhere (HTTP 307), which is not followed. Check its address."),
         ("reset", "The connection to the POS broke or timed out after sending."),
         ("half", "The connection to the POS broke or timed out after sending."),
-        ("huge=30", "larger than"),
+        ("huge=40", "larger than"),
         ("429=7", "PetPooja asks to wait (HTTP 429)."),
     ],
 )

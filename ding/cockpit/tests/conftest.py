@@ -16,7 +16,6 @@ from pos_integrations.tests.conftest import committed, ding_url, pos, start_pos
 
 __all__ = ["committed", "ding_url", "pos", "start_pos"]
 
-CHROMIUM = Path("/usr/bin/chromium")
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 LOOKS = [("wide", "light"), ("wide", "dark"), ("phone", "light"), ("phone", "dark")]
 # Where to put pictures of every page that a test visits, to look at them; nowhere by default.
@@ -42,19 +41,6 @@ def staff(db):
         return client
 
     return make
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip("there is no Chromium")
-    # Playwright's loop runs in this thread; what the tests themselves do is as synchronous as ever.
-    with pytest.MonkeyPatch.context() as patch, sync_api.sync_playwright() as playwright:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

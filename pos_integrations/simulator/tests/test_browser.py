@@ -1,6 +1,5 @@
 """The terminal in a real browser: a person takes an order, cooks it and sends it off."""
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -8,22 +7,9 @@ import pytest
 from pos_integrations.simulator import sample_outlets
 from pos_integrations.simulator.tests.conftest import make_order, save
 
-CHROMIUM = Path("/usr/bin/chromium")
 HOSTILE = "<img src=x onerror=alert(1)>"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
