@@ -133,6 +133,16 @@ def test_what_is_withdrawn_is_refused_by_the_very_next_request(at, send, change)
     assert stored() == 2
 
 
+def test_whether_a_secret_has_ended_is_for_the_databases_clock_to_say(at, send, monkeypatch):
+    send()
+    assert send() == (200, "short")
+    RestaurantWebhookSecret.objects.update(expires_at=timezone.now())
+    slow = timezone.now() - dt.timedelta(minutes=10)
+    monkeypatch.setattr(timezone, "now", lambda: slow)
+    # SQLite has no clock but the machine's.
+    assert send()[1] == ("short" if connection.vendor == "sqlite" else "long")
+
+
 def test_a_change_by_plain_sql_is_seen_at_once(at, send):
     send()
     with connection.cursor() as cursor:

@@ -173,7 +173,7 @@ _INSERT = """
 """
 _IF_SIGNED = """
     AND EXISTS (SELECT 1 FROM restaurant_webhook_secrets s WHERE s.id = %s AND s.is_active AND s.secret_key = %s
-        AND (s.expires_at IS NULL OR s.expires_at > %s)
+        AND (s.expires_at IS NULL OR s.expires_at > {now})
         AND s.restaurant_id = i.restaurant_id AND s.pos_provider_id = i.pos_provider_id)
 """
 
@@ -204,8 +204,10 @@ def _store(
     values += [known.provider_name, known.provider_config]
     statement = _INSERT
     if secret is not None:
-        statement += _IF_SIGNED
-        values += [secret.id, known.stored_secrets.get(secret.id, ""), now]
+        # Whether it has ended is for the database's own clock to say; SQLite's gives no fractions of a second.
+        has_clock = connection.vendor != "sqlite"
+        statement += _IF_SIGNED.format(now="UTC_TIMESTAMP(6)" if has_clock else "%s")
+        values += [secret.id, known.stored_secrets.get(secret.id, ""), *([] if has_clock else [now])]
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return bool(cursor.rowcount == 1)
