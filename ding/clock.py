@@ -58,8 +58,15 @@ def read_clock(sender: Any, connection: Any, **kwargs: Any) -> None:
         cursor.execute("SELECT UTC_TIMESTAMP(6)")
         (then,) = cursor.fetchone()
     took = time.clock_gettime(_TICKS) - before
-    if _read is None or took <= _read.took or before - _read.ticks > _OLD_SECONDS:
-        _read = _Reading(before + took / 2, then.replace(tzinfo=dt.UTC), took)
+    read = _Reading(before + took / 2, then.replace(tzinfo=dt.UTC), took)
+    if _read is None or took <= _read.took or before - _read.ticks > _OLD_SECONDS or _was_set(_read, read):
+        _read = read
+
+
+def _was_set(old: _Reading, new: _Reading) -> bool:
+    """Whether the database's clock was set meanwhile: it differs by more than reading it can be wrong."""
+    passed = (new.time - old.time).total_seconds() - (new.ticks - old.ticks)
+    return abs(passed) > old.took + new.took + 1
 
 
 def install() -> None:

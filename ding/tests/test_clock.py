@@ -82,6 +82,19 @@ def test_a_slow_reading_is_halved_and_does_not_replace_a_quick_one_until_that_is
     assert timezone.now() == NOON + dt.timedelta(seconds=2)
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_of_the_database_that_is_set_is_followed_however_slow_the_reading(ticks, hours):
+    def slowly():
+        ticks["now"] += 4
+
+    clock.read_clock(None, Answering())
+    was_set = Answering(slowly)
+    was_set.fetchone = lambda: (NOON.replace(tzinfo=None) + dt.timedelta(hours=hours),)
+    clock.read_clock(None, was_set)
+
+    assert timezone.now() == NOON + dt.timedelta(hours=hours, seconds=2)
+
+
 @pytest.mark.django_db
 def test_it_is_the_databases_time(settings, monkeypatch):
     monkeypatch.setattr(clock, "_read", None)
