@@ -24,6 +24,7 @@ from typing import Any
 
 import requests
 import urllib3
+from django.utils import timezone
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -97,7 +98,7 @@ class Answer:
             return None
         # "-0000" is a date without a zone: meant is UTC all the same.
         aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-        return min(max((aware - dt.datetime.now(dt.UTC)).total_seconds(), 0.0), A_DAY)
+        return min(max((aware - timezone.now()).total_seconds(), 0.0), A_DAY)
 
 
 @dataclass(slots=True)
@@ -119,7 +120,7 @@ class PosHttp:
     `secrets` are masked wherever they occur in a record. `allowed_networks` are the private networks in
     which a POS may stand; every public address is allowed, every other private one refused. `keep` is given the
     bytes of a call that must never be made with others a second time, before any of them leave, and says which
-    bytes to send: these, or those that were kept when the POS may have got some already.
+    bytes to send: these, or those that were kept when the POS may have got some already. After `begin_by` none leave.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class PosHttp:
         allowed_networks: Sequence[Network] = (),
         allow_plain_http: bool = False,
         keep: Callable[[bytes], bytes] | None = None,
+        begin_by: dt.datetime | None = None,
     ) -> None:
         self._secrets = sorted(filter(None, _as_written(secrets)), key=len, reverse=True)
         self._timeout = timeout_seconds
@@ -138,6 +140,7 @@ class PosHttp:
         self._networks = tuple(allowed_networks)
         self._allow_plain_http = allow_plain_http
         self._keep = keep
+        self._begin_by = begin_by
         self.exchanges: list[Exchange] = []
 
     def post(
@@ -205,7 +208,7 @@ class PosHttp:
         if not url.startswith("https://") and not (self._allow_plain_http and url.startswith("http://")):
             raise ConfigurationError("The POS's address must begin with https://.", code="address")
         deadline = time.monotonic() + self._timeout
-        guard = _GuardedAdapter(self._networks)
+        guard = _GuardedAdapter(self._networks, self._begin_by)
         with requests.Session() as session, guard.cut_at(deadline):
             session.trust_env = False
             session.mount("https://", guard)
@@ -303,8 +306,8 @@ def _meant(address: Address) -> Address:
 class _GuardedAdapter(HTTPAdapter):
     """Connects only to allowed addresses, and cuts every connection at the deadline."""
 
-    def __init__(self, networks: tuple[Network, ...]) -> None:
-        self._networks = networks
+    def __init__(self, networks: tuple[Network, ...], begin_by: dt.datetime | None) -> None:
+        self._networks, self._begin_by = networks, begin_by
         self._sockets: list[socket.socket] = []
         self.connected = False
         super().__init__(max_retries=0)
@@ -362,7 +365,10 @@ class _GuardedAdapter(HTTPAdapter):
         return sock
 
     def stands(self, sock: socket.socket) -> None:
-        """From here on bytes of the request may have left."""
+        """From here on bytes of the request may have left, unless the way here took too long."""
+        if self._begin_by is not None and timezone.now() > self._begin_by:
+            sock.close()
+            raise TransientError("It is too late to begin this call.", code="too_late")
         self._sockets.append(sock)
         self.connected = True
 

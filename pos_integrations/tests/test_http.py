@@ -15,6 +15,7 @@ import time
 from email.utils import format_datetime
 
 import pytest
+from django.utils import timezone
 
 from pos_integrations.errors import ConfigurationError, OutcomeUnknown, PosError, TransientError
 from pos_integrations.http import Answer, PosHttp
@@ -543,10 +544,23 @@ def test_retry_after_is_seconds_or_a_date_and_nonsense_is_nothing(value, seconds
     assert Answer(429, {"retry-after": value}, b"").retry_after == seconds
 
 
-def test_retry_after_as_a_date_is_the_time_until_then():
-    moment = format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=60), usegmt=True)
+def test_retry_after_as_a_date_is_the_time_until_then_by_the_clock_that_all_share(monkeypatch):
+    fast = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=10)
+    monkeypatch.setattr(timezone, "now", lambda: fast)
+    moment = format_datetime(fast + dt.timedelta(seconds=60), usegmt=True)
 
     assert 55 < Answer(503, {"retry-after": moment}, b"").retry_after <= 60
+
+
+def test_a_call_that_is_too_late_when_its_connection_stands_sends_nothing(serve):
+    server = serve(response())
+    began = timezone.now()
+    with pytest.raises(TransientError, match="too late"):
+        door(begin_by=began - dt.timedelta(seconds=1)).post(f"http://127.0.0.1:{server.port}/", payload={})
+    server.idle.wait(5)
+    assert server.requests == [b""]
+    soon = began + dt.timedelta(minutes=1)
+    assert door(begin_by=soon).post(f"http://127.0.0.1:{server.port}/", payload={}).status == 200
 
 
 @pytest.mark.parametrize(
