@@ -35,13 +35,15 @@ from pos_integrations.fields import Secret, Unreadable, seal
 from pos_integrations.http import PosHttp
 from pos_integrations.messages import Account, PushResult, RiderStatus, RiderUpdate
 from pos_integrations.models import OrderPush, OrderPushAttempt, PushKind, PushState, RestaurantPosIntegration
-from pos_integrations.outbound.owing import active_integration
+from pos_integrations.outbound.owing import DEFAULT_DEADLINE, active_integration
 from pos_integrations.outbound.resting import note_call, rests_until
 
 logger = logging.getLogger(__name__)
 
 # A misconfigured or missing integration is looked at again this often, until the deadline.
 LOOK_AGAIN = dt.timedelta(seconds=30)
+ONE_AT_A_TIME = dt.timedelta(seconds=1)
+# In the order in which a rider does them.
 RIDER_STATUSES = {PushKind(f"rider_{status.value}"): status for status in RiderStatus}
 
 
@@ -94,6 +96,9 @@ def _claim(push_id: int) -> OrderPush | None:
             next_attempt_at=None,
         )
         return None
+    if push.kind in RIDER_STATUSES and (waits := _beside_other_news(push, now)):
+        OrderPush.objects.filter(pk=push.pk).update(**waits)
+        return None
     if push.integration is None or (_is_untouched(push) and not _is_on(push.integration)):
         push.integration = active_integration(push.order.restaurant_id)
         OrderPush.objects.filter(pk=push.pk).update(integration=push.integration)
@@ -103,6 +108,30 @@ def _claim(push_id: int) -> OrderPush | None:
         return None
     OrderPushAttempt.objects.create(push=push, number=push.attempts, started_at=now)
     return push
+
+
+def _beside_other_news(push: OrderPush, now: dt.datetime) -> dict[str, Any] | None:
+    """What becomes of a rider's news beside the order's other pushes; None: it may go.
+
+    A POS refuses riders of an order that it has not got yet, and shows what it heard last: so one at a time, after the
+    order, and nothing old after something new.
+    """
+    kinds = list(RIDER_STATUSES)
+    mine = OrderPush.objects.filter(order=push.order_id).exclude(pk=push.pk)
+    others = {other.kind: other for other in mine.filter(kind__in=kinds).select_for_update().order_by("pk")}
+    on_its_way = (PushState.DUE, PushState.SENDING)
+    if (
+        any(other.state == PushState.SENDING for other in others.values())
+        or mine.filter(kind=PushKind.ORDER, state__in=on_its_way).exists()
+    ):
+        return {"state": PushState.DUE, "attempts": F("attempts") - 1, "next_attempt_at": now + ONE_AT_A_TIME}
+    owed_since = push.expires_at - DEFAULT_DEADLINE
+    for kind in kinds[kinds.index(PushKind(push.kind)) + 1 :]:
+        told_at = others[kind].acknowledged_at if kind in others else None
+        if told_at is not None and told_at > owed_since:
+            why = "The POS was told later news of the rider meanwhile."
+            return {"state": PushState.EXPIRED, "last_error": why, "next_attempt_at": None}
+    return None
 
 
 def _is_untouched(push: OrderPush) -> bool:
@@ -138,7 +167,10 @@ class Call:
         self.account = account_for(integration)
         self.order = Order.objects.for_push().get(pk=push.order_id)
         url = callback_url(integration, self.order.reference)
-        self.http = http_for(self.account, hidden=[url.rpartition("/")[2]], keep=self._keep)
+        # The claim's lease: after it nobody knows any more that we are at it.
+        begin_by = min(push.expires_at, push.next_attempt_at or push.expires_at)
+        hidden = [url.rpartition("/")[2]]
+        self.http = http_for(self.account, hidden=hidden, keep=self._keep, begin_by=begin_by)
         if push.kind in RIDER_STATUSES:
             rider = RiderUpdate(
                 RIDER_STATUSES[PushKind(push.kind)], self.order.rider_name, self.order.rider_phone

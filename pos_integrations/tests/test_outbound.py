@@ -28,6 +28,7 @@ from pos_integrations.models import (
     PushState,
     RestaurantPosIntegration,
 )
+from pos_integrations.outbound.sending import Call
 from pos_integrations.simulator import DEMO_CREDENTIALS, Credentials, Stage, sample_outlet, sample_outlets
 from pos_integrations.tests.configured import column, set_column
 from pos_integrations.tests.factories import (
@@ -283,6 +284,25 @@ def test_a_call_that_never_ends_is_cut_off_at_its_deadline_and_unknown(db, pos, 
     assert state(push) == ("unknown", "pending")
     assert 0 <= push.attempt_log.get().duration_ms < 2500
     assert len(pos.ledger.entries()) == 1
+
+
+@pytest.mark.parametrize("minutes", [1, 14], ids=["the lease is over", "the deadline is over"])
+def test_a_worker_that_was_held_up_on_its_way_to_the_pos_sends_nothing(
+    db, pos, monkeypatch, settings, minutes
+):
+    settings.LEASE_SECONDS = 30 if minutes == 1 else 3600
+    push = place(connected_place(pos, push_deadline_minutes=minutes * 2 - 1))
+    now, written_down = timezone.now, Call._keep
+
+    def hold_up(call, body):
+        body = written_down(call, body)
+        monkeypatch.setattr(timezone, "now", lambda: now() + dt.timedelta(minutes=minutes * 2))
+        return body
+
+    monkeypatch.setattr(Call, "_keep", hold_up)
+    outbound.deliver(push.pk)
+    assert attempts(push) == [(1, "not_sent")]
+    assert pos.ledger.entries() == []
 
 
 @pytest.mark.parametrize(

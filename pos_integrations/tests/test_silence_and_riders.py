@@ -158,6 +158,46 @@ def test_the_same_step_again_is_harmless_and_on_record(at, client, pos):
     assert list(owed.attempt_log.values_list("number", "outcome")) == [(1, "sent"), (2, "sent")]
 
 
+def riders(push):
+    pushes = OrderPush.objects.filter(order=push.order_id, kind__startswith="rider")
+    return {owed.kind.removeprefix("rider_"): owed for owed in pushes}
+
+
+def test_what_a_rider_did_before_is_not_told_after_what_he_did_since(at, client, pos):
+    push = sent(at)
+    pos.misbehave_call("rider_status_update", "500*1")
+    tell(client, push)
+    outbound.deliver(riders(push)["assigned"].pk)
+    tell(client, push, status="arrived")
+    outbound.deliver(riders(push)["arrived"].pk)
+    make_due(riders(push)["assigned"])
+    outbound.deliver(riders(push)["assigned"].pk)
+    assert {kind: owed.state for kind, owed in riders(push).items()} == {
+        "assigned": PushState.EXPIRED,
+        "arrived": PushState.ACKNOWLEDGED,
+    }
+    assert pos.tickets()[0].rider["status"] == "rider-arrived"
+    # Another rider is news.
+    tell(client, push, name="Another Rider")
+    outbound.deliver(riders(push)["assigned"].pk)
+    assert riders(push)["assigned"].state == PushState.ACKNOWLEDGED
+    assert pos.tickets()[0].rider["name"] == "Another Rider"
+
+
+@pytest.mark.parametrize("busy", ["order", "rider_arrived"])
+def test_a_rider_waits_while_the_order_or_other_news_is_on_its_way(at, client, pos, busy):
+    push = sent(at)
+    tell(client, push, status="arrived")
+    tell(client, push)
+    before = len(pos.ledger.recent())
+    OrderPush.objects.filter(kind=busy).update(state=PushState.SENDING)
+    outbound.deliver(riders(push)["assigned"].pk)
+    owed = riders(push)["assigned"]
+    assert (owed.state, owed.attempts) == (PushState.DUE, 0)
+    assert owed.next_attempt_at > timezone.now()
+    assert len(pos.ledger.recent()) == before
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [
