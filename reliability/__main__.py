@@ -18,9 +18,17 @@ from pathlib import Path
 
 from reliability import report
 from reliability.faults import FAULTS, Fault
-from reliability.figures import Result, told
+from reliability.figures import Result, added_up, told
 from reliability.rig import Rig
 from reliability.sanity import SHOWN_BY, unnoticed
+
+# What a release claims.
+TOTALS = (
+    "kills", "unclear_sends", "acked_lost", "acked_not_worked_off", "effect_missing", "effect_dup", "valid_refused",
+    "input_5xx", "orders_lost", "orders_twice", "pos_dup", "blind_resend", "late_push", "orders_open",
+    "callbacks_lost", "lost_after_flush", "torn_menu", "wipe_applied", "forged_accepted", "cross_tenant_effect",
+    "worker_death_by_input",
+)  # fmt: skip
 
 
 def main() -> int:
@@ -40,9 +48,13 @@ def main() -> int:
                 for fault, trials in chosen:
                     results.append(_try(rig, fault, trials))
                     if options.report:
-                        report.write(Path(options.report), results[-1:], seed)
+                        report.write(Path(options.report), results[-1], seed, add=options.add)
             if not options.only:
                 results += [_try(rig, fault, 1) for fault in _sanity()]
+    print("all faults together", flush=True)
+    for figure in added_up(figure for result in results for figure in result.figures):
+        if figure.name in TOTALS:
+            print(f"      {figure}", flush=True)
     bad = [result.id for result in results if not result.is_good]
     print(f"{len(results) - len(bad)} of {len(results)} faults were borne.", flush=True)
     if bad:
@@ -57,6 +69,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="chosen and printed when not given")
     parser.add_argument("--sabotage", choices=SHOWN_BY, help="spoil ding on purpose: the rig must turn red")
     parser.add_argument("--report", help="the page whose table is brought up to date")
+    parser.add_argument(
+        "--add", action="store_true", help="add to its rows: for a fault that is tried in pieces"
+    )
     parser.add_argument("--folder", help="where logs and ledgers are left; a temporary one by default")
     return parser.parse_args()
 

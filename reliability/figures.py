@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,27 @@ def quantile(values: Sequence[float], share: float) -> float:
     """The value below which `share` of them lie; 0 of none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def added_up(figures: Iterable[Figure]) -> list[Figure]:
+    """One figure for each name: counts and chances are added up, of times the longest counts."""
+    found: dict[str, Figure] = {}
+    for figure in figures:
+        before = found.setdefault(figure.name, figure)
+        if before is figure:
+            continue
+        if figure.chances is not None:
+            chances = (before.chances or 0) + figure.chances
+            # What may be some out of many may be more out of more.
+            limit = before.limit + figure.limit
+            found[figure.name] = replace(
+                figure, found=before.found + figure.found, chances=chances, limit=limit
+            )
+        elif figure.told and not figure.unit:
+            found[figure.name] = replace(figure, found=before.found + figure.found)
+        else:
+            found[figure.name] = max(before, figure, key=lambda one: one.found)
+    return list(found.values())
 
 
 @dataclass(slots=True)

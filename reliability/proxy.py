@@ -33,12 +33,13 @@ class When(Enum):
 
 @dataclass(slots=True)
 class Trigger:
-    """Act at the next `times` messages of a client that match; the connection ends without a word."""
+    """Act at the next `times` messages of a client that match; the connection `cuts` without a word, or goes on."""
 
     pattern: re.Pattern[bytes]
     when: When
     act: Callable[[int], None]
     times: int = 1
+    cuts: bool = True
     fired: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -71,10 +72,16 @@ class Proxy:
         threading.Thread(target=self._accept, name=f"proxy-{self.port}", daemon=True).start()
 
     def on(
-        self, pattern: re.Pattern[bytes], when: When, act: Callable[[int], None], times: int = 1
+        self,
+        pattern: re.Pattern[bytes],
+        when: When,
+        act: Callable[[int], None],
+        times: int = 1,
+        *,
+        cuts: bool = True,
     ) -> Trigger:
         """Set a trigger; `act` is given the client's port."""
-        trigger = Trigger(pattern, when, act, times)
+        trigger = Trigger(pattern, when, act, times, cuts)
         self.triggers.append(trigger)
         return trigger
 
@@ -180,19 +187,23 @@ class _Link:
         for trigger in list(self.proxy.triggers):
             if not trigger.takes(data):
                 continue
-            if trigger.when is When.BEFORE:
-                trigger.act(self.port)
+            if trigger.when is When.AFTER:
+                self.pending = trigger
+                continue
+            trigger.act(self.port)
+            if trigger.cuts:
                 self.cut()
                 return
-            self.pending = trigger
         self.proxy._delay(self)
         self.server.sendall(data)
 
     def _to_client(self, data: bytes) -> None:
-        if self.pending:
-            self.pending.act(self.port)
-            self.cut()
-            return
+        if trigger := self.pending:
+            self.pending = None
+            trigger.act(self.port)
+            if trigger.cuts:
+                self.cut()
+                return
         self.proxy._delay(self)
         if self.left is not None:
             data, self.left = data[: self.left], self.left - len(data)

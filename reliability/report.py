@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 from reliability.faults import FAULTS
-from reliability.figures import Figure, Result
+from reliability.figures import Figure, Result, added_up
 
 BEGIN, END = "<!-- the rig writes from here -->", "<!-- to here -->"
 _ROW = "| {0} | {1} | {2} | {3} | {4} | {5} |"
+_FIGURE = re.compile(r"(.+?) (-?[0-9.]+)(?:/([0-9]+))?(?: (s|MB))?(?: \(≤ ([0-9.e+]+)\))?")
 
 
-def write(path: Path, results: Sequence[Result], seed: int) -> None:
-    """Put the rows of these faults in; rows of faults that were not run stay as they were."""
+def write(path: Path, result: Result, seed: int, *, add: bool = False) -> None:
+    """Put the row of this fault in, or `add` its figures to those that stand there; other rows stay as they were."""
+    if result.id not in FAULTS:
+        return
     text = path.read_text()
     before, _, rest = text.partition(BEGIN)
     table, _, after = rest.partition(END)
     rows = {
-        line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith(("| F", "| R"))
+        line.split("|")[1].strip(): line
+        for line in table.splitlines()
+        if line.startswith(("| F", "| R", "| X"))
     }
-    for result in results:
-        if result.id in FAULTS:
-            rows[result.id] = _row(result, seed)
+    rows[result.id] = _row(result, seed, rows.get(result.id, "") if add else "")
     lines = [
         BEGIN,
         "",
@@ -38,18 +41,37 @@ def write(path: Path, results: Sequence[Result], seed: int) -> None:
     path.write_text(before + "\n".join(lines) + after)
 
 
-def _row(result: Result, seed: int) -> str:
+def _row(result: Result, seed: int, before: str) -> str:
     fault = FAULTS[result.id]
-    figures = "<br>".join(_told(figure) for figure in result.figures)
-    if result.error:
-        figures = f"**broke off**: {result.error.strip().splitlines()[-1]}<br>{figures}"
+    told, took = list(result.figures), result.duration
     when = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, seed {seed}, {_commit()}"
-    cells = (result.id, fault.title, figures, fault.carried_by, when, f"{result.duration:.0f} s")
+    broke_off = [f"**broke off**: {result.error.strip().splitlines()[-1]}"] if result.error else []
+    if before:
+        cells = [cell.strip() for cell in before.split(" | ")]
+        figures = cells[2].split("<br>")
+        broke_off += [line for line in figures if line.startswith("**broke off")]
+        told = added_up([*(figure for line in figures if (figure := read(line))), *told])
+        when = f"{cells[4]}; {when}"
+        took += float(cells[5].split(" ")[0])
+    figures = [*broke_off, *map(_told, told)]
+    cells = [result.id, fault.title, "<br>".join(figures), fault.carried_by, when, f"{took:.0f} s"]
     return _ROW.format(*(cell.replace("|", "/").replace("\n", " ") for cell in cells))
 
 
 def _told(figure: Figure) -> str:
     return str(figure) if figure.is_good else f"**missed: {figure}**"
+
+
+def read(text: str) -> Figure | None:
+    """A figure as it stands in the table; None when it is none."""
+    match = _FIGURE.fullmatch(text.removeprefix("**missed: ").removesuffix("**"))
+    if match is None:
+        return None
+    name, found, chances, unit, limit = match.groups()
+    told = chances is None and limit is None
+    return Figure(
+        name, float(found), int(chances) if chances else None, float(limit or 0), unit or "", told=told
+    )
 
 
 def _commit() -> str:

@@ -396,9 +396,17 @@ class Rig:
 
     def force_menu(self, code: str) -> None:
         """Make the kitchen's menu ding's, whatever would go."""
-        from pos_integrations.menu_sync import Trigger, sync_menu
+        from pos_integrations.menu_sync import SyncRunning, Trigger, sync_menu
 
-        sync_menu(self.integration(code), trigger=Trigger.COMMAND, force=True)
+        def is_done() -> bool:
+            try:
+                sync_menu(self.integration(code), trigger=Trigger.COMMAND, force=True)
+            except SyncRunning:
+                # A worker's; one that died leaves its lease behind.
+                return False
+            return True
+
+        wait_until(is_done, 330, "another sync's end")
 
     def sync_soon(self, code: str) -> None:
         """Let a worker fetch that menu now."""

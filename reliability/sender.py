@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import select
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -128,8 +129,12 @@ class Sender:
         """Status, body and headers; None when no whole answer came. After a failure the next address is tried."""
         chosen = port or self._port()
         connections = self._connections()
-        kept = connections.pop(chosen, None)
-        connection = kept or http.client.HTTPConnection("127.0.0.1", chosen, timeout=PATIENCE_SECONDS)
+        connection = connections.pop(chosen, None)
+        if connection is not None and _was_closed(connection):
+            # Since the last answer, and nothing was sent on it: every client begins a new one then.
+            connection.close()
+            connection = None
+        connection = connection or http.client.HTTPConnection("127.0.0.1", chosen, timeout=PATIENCE_SECONDS)
         self._own.refused = False
         try:
             connection.request(method, path, body=body, headers=dict(headers or {}))
@@ -137,11 +142,7 @@ class Sender:
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            # A kept connection that was closed meanwhile was not read; every client knows that.
-            closed = kept is not None and isinstance(
-                error, http.client.RemoteDisconnected | ConnectionResetError | BrokenPipeError
-            )
-            self._own.refused = closed or isinstance(error, ConnectionRefusedError)
+            self._own.refused = isinstance(error, ConnectionRefusedError)
             self._own.turn = getattr(self._own, "turn", 0) + 1
             return None
         connections[chosen] = connection
@@ -161,3 +162,12 @@ class Sender:
     def close(self) -> None:
         """Close the diary."""
         self._diary.close()
+
+
+def _was_closed(connection: http.client.HTTPConnection) -> bool:
+    """Whether the other side has ended a kept connection: nothing but its end can be waiting there."""
+    if connection.sock is None:
+        return True
+    waiting = select.poll()
+    waiting.register(connection.sock, select.POLLIN)
+    return bool(waiting.poll(0))

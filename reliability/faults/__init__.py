@@ -44,6 +44,7 @@ def fault(id: str, title: str, *, carried_by: str, trials: int = 1, smoke: int =
 
 from reliability.faults import (  # noqa: E402 - they enter themselves
     answers,  # noqa: F401
+    anywhere,  # noqa: F401
     broker,  # noqa: F401
     clocks_and_keys,  # noqa: F401
     crashes,  # noqa: F401

@@ -57,8 +57,9 @@ def not_taken_and_unclear(rig: Rig, n: int) -> list[Figure]:
     """Silence, resets and 500s of a POS that kept nothing."""
     for pos in (rig.strict, rig.lenient):
         pos.misbehave({"silence": 0.3, "500": 0.4, "reset": 0.3})
-    load = rig.load().many(orders=n)
-    figures = judge(rig, load, quiet=180)
+    with rig.configured(list(rig.outlets), push_deadline_minutes=1):
+        load = rig.load().many(orders=n)
+        figures = judge(rig, load, quiet=180)
     return [*figures, _nowhere(rig, ids_of(load.orders))]
 
 
@@ -138,6 +139,11 @@ RETRY_AFTER = {
 )
 def retry_after(rig: Rig, n: int) -> list[Figure]:
     """Seconds, dates, the past, nonsense, longer than the world stands."""
+    with rig.configured(["strict2"], push_deadline_minutes=1):
+        return _retry_after(rig, n)
+
+
+def _retry_after(rig: Rig, n: int) -> list[Figure]:
     orders = []
     for number, (written, wait) in enumerate(list(RETRY_AFTER.items()) * n):
         rig.strict.misbehave_call("save_order", f"{(429, 503)[number % 2]}={written}*1")

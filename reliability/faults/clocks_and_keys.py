@@ -17,17 +17,13 @@ from reliability.faults import fault
 from reliability.figures import Figure, told
 from reliability.rig import fresh_encryption_key
 from reliability.sender import make_event
+from reliability.wrong_clock import WrongClock
 
 if TYPE_CHECKING:
-    from benchmarks.stack import Process
     from reliability.rig import Rig
 
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
-
-
-def wrong_clock(shift: str) -> dict[str, str]:
-    """The environment in which a process lives at another time."""
-    return {"LD_PRELOAD": FAKETIME, "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+# Of each process: how its clock jumps, one after the other, in seconds beside the machine's.
+JUMPS = {"web": (600, -600), "worker": (600, -600, -3600), "beat": (600, -3600)}
 
 
 @fault(
@@ -37,31 +33,37 @@ def wrong_clock(shift: str) -> dict[str, str]:
     carried_by="leases, due times and stamps by the database's clock, which all processes share",
 )
 def wrong_clocks(rig: Rig, n: int) -> list[Figure]:
-    """Ten minutes ahead and behind, on one web server, one worker, the scheduler; an hour back."""
+    """Ten minutes ahead, and behind, an hour back: one web server, one worker, the scheduler, `n` seconds each."""
     found: list[Figure] = []
-    victims: list[tuple[Process, str]] = [
-        (rig.webs[0], "+600"),
-        (rig.webs[0], "-600"),
-        (rig.workers[0], "+600"),
-        (rig.workers[0], "-600"),
-        (rig.workers[0], "-3600"),
-        (rig.beat, "+600"),
-    ]
-    for process, shift in victims:
-        rig.stock_up(400)
+    victims = {"web": rig.webs[0], "worker": rig.workers[0], "beat": rig.beat}
+    for name, process in victims.items():
+        clock = WrongClock(rig.folder)
         rig.strict.misbehave({"delay=2": 0.5})
-        with rig.changed([process], **wrong_clock(shift)):
-            with rig.load(events=10, orders=2) as load:
-                time.sleep(n)
-            figures = judge(rig, load, ack=None, quiet=45)
-        unclear = sum(figure.found for figure in figures if figure.name == "for a person")
-        found += [
-            Figure(f"{figure.name} ({process.name} {shift} s)", figure.found, figure.chances)
+        with rig.changed([process], **clock.env):
+            for shift in JUMPS[name]:
+                found += _jump(rig, clock, shift, n, f"{process.name} {shift:+} s")
+            if name == "worker":
+                since = timezone.now()
+                found += alerted("clock-skewed", since)
+    return found
+
+
+def _jump(rig: Rig, clock: WrongClock, shift: int, seconds: int, what: str) -> list[Figure]:
+    rig.stock_up(400)
+    with rig.load(events=10, orders=2) as load:
+        time.sleep(1)
+        clock.set(shift)
+        time.sleep(seconds)
+    figures = judge(rig, load, ack=None, quiet=45)
+    unclear = sum(figure.found for figure in figures if figure.name == "for a person")
+    return [
+        *(
+            Figure(f"{figure.name} ({what})", figure.found, figure.chances)
             for figure in figures
             if not figure.told and (figure.name in ("acked_lost", "pos_dup") or not figure.is_good)
-        ]
-        found.append(Figure(f"made_unclear ({process.name} {shift} s)", unclear, len(load.orders)))
-    return found
+        ),
+        Figure(f"made_unclear ({what})", unclear, len(load.orders)),
+    ]
 
 
 @fault(
@@ -166,22 +168,30 @@ def _starts(env: dict[str, str]) -> bool:
     carried_by="an expired secret signs nothing; staff are warned before and told after",
 )
 def last_secret_ends(rig: Rig, n: int) -> list[Figure]:
-    """It ends under traffic: 401 from then on, no effect, and good again with a new one."""
+    """It ends by itself under traffic: 401 from that moment on, no effect, and good again with a new one."""
+    from ding.db import database_now
     from orders.models import Order
     from pos_integrations.configuration import rotate_secret
     from pos_integrations.models import RestaurantPosIntegration, RestaurantWebhookSecret
 
-    rig.stock_up(60)
+    rig.stock_up(60, "strict2")
     outlet = rig.outlets["strict2"]
-    mine = RestaurantWebhookSecret.objects.filter(restaurant_id=outlet.restaurant)
-    ended = timezone.now()
-    mine.update(expires_at=ended - dt.timedelta(seconds=1))
-    refused, effects = 0, []
-    for _ in range(10):
+    ends = database_now() + dt.timedelta(seconds=2)
+    RestaurantWebhookSecret.objects.filter(restaurant_id=outlet.restaurant).update(expires_at=ends)
+    accepted, refused, late = [], 0, []
+    while (began := database_now()) < ends + dt.timedelta(seconds=3):
         _, reference = rig.next_order("strict2")
-        refused += rig.sender.try_once(rig.status_event("strict2", reference, "CONFIRMED")) == 401
-        effects.append(reference)
-    alarm = alerted("secret-expired", ended, restaurant=outlet.restaurant)
+        status = rig.sender.try_once(rig.status_event("strict2", reference, "CONFIRMED"))
+        if began >= ends:
+            late.append(reference)
+            if status != 401:
+                accepted.append(reference)
+                rig.say(f"asked {began - ends} after the end, answered {status}")
+        elif database_now() < ends:
+            refused += status != 200
+        time.sleep(0.1)
+    alarm = alerted("secret-expired", ends, restaurant=outlet.restaurant)
+    touched = Order.objects.filter(reference__in=late).exclude(status="pending").count()
     integration = RestaurantPosIntegration.objects.select_related("restaurant", "pos_provider").get(
         pk=outlet.integration
     )
@@ -190,9 +200,9 @@ def last_secret_ends(rig: Rig, n: int) -> list[Figure]:
     load = rig.load()
     with load:
         load.send(rig.status_event("strict2", reference, "CONFIRMED"))
-    touched = Order.objects.filter(reference__in=effects).exclude(status="pending").count()
     return [
-        Figure("accepted_after_its_end", 10 - refused + touched, 10),
+        Figure("accepted_after_its_end", len(accepted) + touched, len(late)),
+        Figure("refused_before_its_end", refused, None),
         *alarm,
         *judge(rig, load),
     ]

@@ -7,7 +7,8 @@ import pytest
 from pos_integrations.models import WebhookLog, WebhookStatus
 from pos_integrations.tests.factories import connect
 from reliability.checks import refusals, webhooks
-from reliability.figures import Figure, quantile, seconds, told
+from reliability.figures import Figure, added_up, quantile, seconds, told
+from reliability.report import read
 from reliability.sender import Event, make_event
 
 
@@ -33,6 +34,33 @@ def test_a_time_has_a_limit_and_what_is_only_told_has_none():
     assert told("kills", 300).is_good
     assert str(Figure("pos_dup", 0, 2000)) == "pos_dup 0/2000"
     assert str(seconds("ack_p99", 0.25, 2)) == "ack_p99 0.25 s (≤ 2)"
+
+
+def test_pieces_of_one_fault_add_up_and_a_miss_stays_one():
+    first = [told("kills", 60), Figure("acked_lost", 0, 4000), seconds("ack", 0.5, 2), told("quiet", 3, "s")]
+    second = [told("kills", 40), Figure("acked_lost", 1, 2000), seconds("ack", 0.2, 2), told("quiet", 9, "s")]
+
+    kills, lost, ack, quiet = added_up([*first, *second])
+
+    assert (kills.found, str(lost), lost.is_good) == (100, "acked_lost 1/6000", False)
+    assert (str(ack), str(quiet)) == ("ack 0.50 s (≤ 2)", "quiet 9 s")
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        Figure("pos_dup (worker-a -600 s)", 0, 2400),
+        Figure("requests_cut", 3, 700, limit=7),
+        seconds("alert secret-expired after", 7.5, 60),
+        Figure("worker_growth", 12.25, None, 50, "MB"),
+        told("kills", 300),
+        told("quiet after", 3.25, "s"),
+    ],
+    ids=str,
+)
+def test_what_stands_in_the_table_can_be_read_again(figure):
+    assert read(str(figure)) == figure
+    assert read(f"**missed: {figure}**") == figure
 
 
 def test_quantiles_of_nothing_and_of_something():
