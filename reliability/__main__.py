@@ -47,7 +47,7 @@ def main() -> int:
             with spoil:
                 for fault, trials in chosen:
                     results.append(_try(rig, fault, trials))
-                    if options.report:
+                    if options.report and not options.sabotage:
                         report.write(Path(options.report), results[-1], seed, add=options.add)
             if not options.only:
                 results += [_try(rig, fault, 1) for fault in _sanity()]

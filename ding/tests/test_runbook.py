@@ -18,7 +18,9 @@ from ding.models import ApiKey
 from pos_integrations import outbound
 from pos_integrations.configuration import callback_url
 from pos_integrations.models import WebhookLog, WebhookStatus
-from pos_integrations.tests.factories import connected_place, order_status, place, send
+from pos_integrations.tests.configured import KEY_B
+from pos_integrations.tests.conftest import pos, start_pos  # noqa: F401 - fixtures
+from pos_integrations.tests.factories import connect, connected_place, make_due, order_status, place, send
 
 RUNBOOK = (Path(settings.BASE_DIR) / "docs/runbook.md").read_text()
 
@@ -64,6 +66,39 @@ def test_a_window_of_webhooks_is_replayed_and_nothing_outside_of_it(client, db):
     tried = {row.payload: row.status for row in WebhookLog.objects.all()}
     assert {status for payload, status in tried.items() if "INSIDE" in payload} == {WebhookStatus.FAILED}
     assert {status for payload, status in tried.items() if "INSIDE" not in payload} == {WebhookStatus.PARKED}
+
+
+def test_one_webhook_is_tried_again_and_no_other(client, db):
+    connected_place()
+    for reference in ("ONE", "OTHER"):
+        send(client, "order-status", report(reference))
+    WebhookLog.objects.update(status=WebhookStatus.PARKED, next_attempt_at=None)
+    one = WebhookLog.objects.get(payload__contains="ONE")
+
+    with pytest.raises(CommandError, match="wait for a person"):
+        call_command("process_webhooks", id=[one.pk], stdout=StringIO())
+
+    assert WebhookLog.objects.get(pk=one.pk).status == WebhookStatus.FAILED
+    assert WebhookLog.objects.exclude(pk=one.pk).get().status == WebhookStatus.PARKED
+
+
+def test_a_lost_encryption_key_is_replaced_and_everything_entered_anew(client, db, settings, pos):  # noqa: F811
+    at = connected_place(pos)
+    push = place(at)
+    settings.ENCRYPTION_KEYS = KEY_B
+    assert send(client, "order-status", report(push.order.reference)).status_code == 401
+    outbound.deliver(push.pk)
+    assert (pos.tickets(), push.attempt_log.get().outcome) == ([], "blocked")
+
+    connect(pos, at.restaurant)
+    out = StringIO()
+    call_command("rotate_secret", at.restaurant.pk, stdout=out, stderr=StringIO())
+    make_due(push)
+    outbound.deliver(push.pk)
+
+    assert len(pos.tickets()) == 1
+    new = out.getvalue().strip()
+    assert send(client, "order-status", report(push.order.reference), secret=new).status_code == 200
 
 
 def test_after_a_change_of_the_callback_key_open_orders_are_refused_and_new_ones_heard(client, db, settings):

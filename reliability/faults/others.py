@@ -103,6 +103,7 @@ def restored(rig: Rig, n: int) -> list[Figure]:
     command = [sys.executable, "manage.py", "after_restore"]
     said = subprocess.run(command, cwd=ROOT, env=rig.env, capture_output=True, text=True, check=True)
     rig.say(said.stdout.strip())
+    rig.redis.say("FLUSHALL")
     rig.mend()
     fresh = rig.load().many(orders=n)
     figures = judge(rig, fresh)

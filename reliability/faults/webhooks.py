@@ -420,7 +420,7 @@ def _drip(port: int, seconds_: float) -> None:
     "F41",
     "a storm from one restaurant, then one of bad signatures",
     trials=20,
-    carried_by="one insert per webhook, batches behind it; the drain takes restaurants in turn; bad ones make no row",
+    carried_by="one insert per webhook, batches of hundreds behind it; bad ones make no row",
 )
 def storm(rig: Rig, n: int) -> list[Figure]:
     """Ten times the usual from one restaurant for `n` seconds; a neighbour's answers and effects meanwhile."""
