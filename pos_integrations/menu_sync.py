@@ -295,18 +295,12 @@ def _run_approved(
     kept = menu_in(review) if review else None
     menu = kept or _fetch(integration, account, progress)
     progress(f"comparing {len(menu.items)} items")
-    result = _apply_seen(integration, account, menu, approved)
+    result = _apply_seen(integration, account, menu, approved, published=kept is not None)
     if result is None:
         keep_review(integration, menu, reason=review.reason if review else "", published=kept is not None)
         raise SeenIsOld(
             "The menu at the POS, or ours, has changed since you looked, so nothing was applied. "
             "Look at what would change now, then apply it."
-        )
-    if kept is not None:
-        # The webhooks that brought it need nobody any more.
-        parked = WebhookLog.objects.filter(integration=integration, restaurant=integration.restaurant)
-        parked.filter(status=WebhookStatus.PARKED, verdict="held").update(
-            status=WebhookStatus.PROCESSED, verdict="approved", processed_at=timezone.now()
         )
     progress("done")
     return result
@@ -314,13 +308,27 @@ def _run_approved(
 
 @transactional
 def _apply_seen(
-    integration: RestaurantPosIntegration, account: Account, menu: MenuSnapshot, approved: str
+    integration: RestaurantPosIntegration,
+    account: Account,
+    menu: MenuSnapshot,
+    approved: str,
+    *,
+    published: bool,
 ) -> SyncResult | None:
     """Apply `menu` if it changes exactly what was approved: nobody else changes ours in between."""
     lock_menu(integration.restaurant_id)
-    if digest_of(compare_menu(restaurant=integration.restaurant, menu=menu)) != approved:
+    changes = compare_menu(restaurant=integration.restaurant, menu=menu)
+    # Nothing differs: it was applied, by whoever was cut off before he could say so.
+    if changes and digest_of(changes) != approved:
         return None
-    return _apply(integration, account, menu, force=True, dry_run=False)
+    result = _apply(integration, account, menu, force=True, dry_run=False)
+    if published:
+        # The webhooks that brought it need nobody any more.
+        parked = WebhookLog.objects.filter(integration=integration, restaurant=integration.restaurant)
+        parked.filter(status=WebhookStatus.PARKED, verdict="held").update(
+            status=WebhookStatus.PROCESSED, verdict="approved", processed_at=timezone.now()
+        )
+    return result
 
 
 def _fetch(integration: RestaurantPosIntegration, account: Account, progress: Progress) -> MenuSnapshot:

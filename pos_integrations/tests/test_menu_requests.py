@@ -98,6 +98,17 @@ def test_what_was_seen_is_applied_when_it_is_approved(integration, pos):
     assert not MenuReview.objects.exists()
 
 
+def test_an_approval_whose_worker_died_when_it_was_applied_ends_well(integration, pos):
+    pos.set_menu("abcd1234", shrunk())
+    ask(integration, SYNC)
+    request = ask(integration, APPROVE, seen=MenuReview.objects.get().digest)
+    MenuRequest.objects.filter(pk=request.pk).update(state="running", next_attempt_at=timezone.now())
+    menu_requests.run(request.pk)
+    request.refresh_from_db()
+    assert (request.state, Item.objects.filter(active=True).count()) == ("done", 1)
+    assert not MenuReview.objects.exists()
+
+
 def test_a_menu_that_changed_since_is_asked_about_again(integration, pos):
     pos.set_menu("abcd1234", repriced("111"))
     ask(integration, PREVIEW)
