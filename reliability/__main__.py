@@ -17,6 +17,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from reliability import report
+from reliability.checks import secrets_seen
 from reliability.faults import FAULTS, Fault
 from reliability.figures import Result, added_up, told
 from reliability.rig import Rig
@@ -24,8 +25,8 @@ from reliability.sanity import SHOWN_BY, unnoticed
 
 # What a release claims.
 TOTALS = (
-    "kills", "unclear_sends", "acked_lost", "acked_not_worked_off", "effect_missing", "effect_dup", "valid_refused",
-    "input_5xx", "orders_lost", "orders_twice", "pos_dup", "blind_resend", "late_push", "orders_open",
+    "kills", "secret_seen", "unclear_sends", "acked_lost", "acked_not_worked_off", "effect_missing", "effect_dup", "valid_refused",
+    "input_5xx", "orders_lost", "orders_twice", "pos_dup", "blind_resend", "late_push", "orders_open_past_deadline",
     "callbacks_lost", "lost_after_flush", "torn_menu", "wipe_applied", "forged_accepted", "cross_tenant_effect",
     "worker_death_by_input",
 )  # fmt: skip
@@ -49,6 +50,7 @@ def main() -> int:
                     results.append(_try(rig, fault, trials))
                     if options.report and not options.sabotage:
                         report.write(Path(options.report), results[-1], seed, add=options.add)
+            results.append(_try(rig, _LOGS, 1))
             if not options.only:
                 results += [_try(rig, fault, 1) for fault in _sanity()]
     print("all faults together", flush=True)
@@ -89,6 +91,9 @@ def _chosen(options: argparse.Namespace) -> list[tuple[Fault, int]]:
         if asked or not options.smoke or fault.smoke:
             chosen.append((fault, trials))
     return chosen
+
+
+_LOGS = Fault("logs", "are secrets in them?", lambda rig, n: secrets_seen(rig), 1, 1, "")
 
 
 def _sanity() -> list[Fault]:

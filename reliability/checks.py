@@ -32,8 +32,10 @@ def judge(rig: Rig, load: Load, *, ack: float | None = ACK_FAULT, quiet: float =
     if load.events:
         found += webhooks(load.events)
         found += refusals(load.events)
-        if ack is not None:
-            found.append(seconds("ack_p99", quantile(ack_seconds(load.events), 0.99), ack))
+        took = ack_seconds(load.events)
+        found.append(told("ack_p50", quantile(took, 0.5), "s"))
+        p99 = quantile(took, 0.99)
+        found.append(told("ack_p99", p99, "s") if ack is None else seconds("ack_p99", p99, ack))
     if load.orders:
         found += orders(rig, load.orders)
     return found
@@ -176,7 +178,9 @@ def orders(rig: Rig, asked: Sequence[Placed]) -> list[Figure]:
         Figure("pos_dup", sum(number > 1 for number in tickets.values()), count),
         Figure("blind_resend", blind_resends(rig, references), count),
         Figure("late_push", _late(entries, pushes), len(entries) or None),
-        Figure("orders_open", sum(push.state in open_states for push in pushes.values()), count),
+        Figure(
+            "orders_open_past_deadline", sum(push.state in open_states for push in pushes.values()), count
+        ),
         Figure(
             "called_lost_but_cooked",
             sum(tickets[r] > 0 and p.state in not_taken for r, p in pushes.items()),
@@ -272,6 +276,24 @@ def callbacks(rig: Rig, references: set[str]) -> list[Figure]:
 def ids_of(orders: Iterable[Placed]) -> set[str]:
     """The references of those that were placed."""
     return {order.reference for order in orders if order.reference}
+
+
+def secrets_seen(rig: Rig) -> list[Figure]:
+    """Secrets that stand in what ding's processes wrote all the while."""
+    from django.conf import settings
+
+    from pos_integrations.simulator import DEMO_CREDENTIALS
+
+    secrets = {outlet.secret for outlet in rig.outlets.values()} | {rig.api_key}
+    secrets |= {DEMO_CREDENTIALS.app_key, DEMO_CREDENTIALS.app_secret, DEMO_CREDENTIALS.access_token}
+    secrets |= {settings.SECRET_KEY, settings.CALLBACK_KEY}
+    secrets |= {key.rpartition(":")[2] for key in settings.ENCRYPTION_KEYS.split(",")}
+    logs = [rig.folder / f"{process.name}.log" for process in rig.processes]
+    texts = [log.read_text(errors="replace") for log in logs if log.exists()]
+    return [
+        Figure("secret_seen", sum(secret in text for secret in secrets for text in texts), len(secrets)),
+        told("kilobytes of logs", sum(map(len, texts)) // 1000),
+    ]
 
 
 # --- alarms ---------------------------------------------------------------------------------------------
