@@ -103,9 +103,9 @@ class _Lives:
             self.price += 1
             self.rig.strict.set_menu(CODE, priced(self._menu, f"{self.price}.00"))
             with suppress(Exception):
-                self._sync()
+                self.sync()
 
-    def _sync(self) -> None:
+    def sync(self) -> None:
         """Now. And whoever died at it counts as dead after seconds, not after five minutes."""
         from pos_integrations.models import RestaurantPosIntegration
         from pos_integrations.tasks import sync_menu
@@ -145,6 +145,7 @@ def dies_anywhere(rig: Rig, n: int) -> list[Figure]:
         load = rig.load()
         load.orders = lives.orders
         with rig.changed(rig.workers, **address):
+            lives.sync()
             figures = judge(rig, load)
             left = _settled(rig)
     finally:
@@ -173,8 +174,7 @@ def _settled(rig: Rig) -> list[Figure]:
     messages = Notification.objects.filter(status=Status.PENDING)
     syncs = RestaurantPosIntegration.objects.exclude(menu_sync_due_at=None, menu_sync_leased_until=None)
     with suppress(TimeoutError):
-        # A sync that was cut off has a lease of five minutes.
-        wait_until(lambda: not messages.exists() and not syncs.exists(), 330)
+        wait_until(lambda: not messages.exists() and not syncs.exists(), 120)
     return [
         Figure("messages_left", messages.count(), Notification.objects.count()),
         Figure("syncs_left", syncs.count(), len(rig.outlets)),
