@@ -109,7 +109,7 @@ def test_a_silent_kitchen_is_asked_again_only_with_an_explicit_word(pos):
 
 
 def test_the_tries_count_afresh_and_the_old_ones_stay_on_record():
-    push = place(connected_place())  # nobody listens there
+    push = place(connected_place(rest_after_failures=100))  # nobody listens there
     for _ in range(4):
         make_due(push)
         outbound.deliver(push.pk)
