@@ -27,7 +27,8 @@ from ding.privacy.images import drop_unused_images
 from ding.privacy.models import RetentionMark
 from notifications.models import Notification
 from orders.models import IdempotencyKey, Order
-from pos_integrations.models import OrderPush, OrderPushAttempt, WebhookLog
+from pos_integrations.menu_models import OPEN
+from pos_integrations.models import MenuRequest, OrderPush, OrderPushAttempt, WebhookLog
 
 CHUNK = 1000
 
@@ -81,6 +82,13 @@ RULES = (
         "created_at",
         "RETENTION_CALL_DAYS",
         lambda rows: rows.filter(request_body__isnull=False).update(request_body=None),
+    ),
+    Rule(
+        "wishes for menus",
+        MenuRequest,
+        "created_at",
+        "RETENTION_CALL_DAYS",
+        lambda rows: _delete(rows.exclude(state__in=OPEN)),
     ),
     Rule("webhooks", WebhookLog, "created_at", "RETENTION_WEBHOOK_DAYS", _delete),
     Rule("audit trail", AuditEvent, "created_at", "RETENTION_AUDIT_DAYS", _delete),

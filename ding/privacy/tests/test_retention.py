@@ -19,7 +19,7 @@ from menus.tests.factories import statements
 from notifications.models import Notification
 from orders.models import IdempotencyKey, Order, OrderItem
 from orders.tests.factories import make_order
-from pos_integrations.models import OrderPush, OrderPushAttempt, WebhookLog
+from pos_integrations.models import MenuRequest, OrderPush, OrderPushAttempt, WebhookLog
 from pos_integrations.tests.factories import connected_place, place
 
 NOW = timezone.now()
@@ -143,6 +143,14 @@ def test_incidents_go_with_the_trail_unless_they_are_still_open(db, settings):
     assert run() == {"incidents": 1}
     assert Incident.objects.get() == still_open
     assert not IncidentAlert.objects.exists()
+
+
+def test_wishes_for_menus_go_with_the_calls_unless_they_are_owed(at):
+    for state in ("done", "failed", "queued"):
+        wish = MenuRequest.objects.create(integration=at.integration, kind="sync", state=state)
+        aged(wish, 31)
+    assert run() == {"wishes for menus": 2}
+    assert MenuRequest.objects.get().state == "queued"
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 7, 40])
