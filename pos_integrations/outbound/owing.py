@@ -102,7 +102,10 @@ def owe_rider_update(order_id: int, rider: RiderUpdate) -> OrderPush:
     now = timezone.now()
     owed = {"state": PushState.DUE, "next_attempt_at": now, "expires_at": now + DEFAULT_DEADLINE}
     kind = PushKind(f"rider_{rider.status.value}")
-    push, created = OrderPush.objects.get_or_create(order_id=order_id, kind=kind, defaults=owed)
+    # Where the order went; that is also whose lanes and pace it has.
+    order = OrderPush.objects.filter(order_id=order_id, kind=PushKind.ORDER)
+    where = {"integration_id": order.values_list("integration_id", flat=True).first()}
+    push, created = OrderPush.objects.get_or_create(order_id=order_id, kind=kind, defaults={**owed, **where})
     if not created:
         OrderPush.objects.filter(pk=push.pk).update(
             **owed, attempts_before=F("attempts"), last_error="", updated_at=now

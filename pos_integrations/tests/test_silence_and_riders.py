@@ -141,6 +141,7 @@ def test_the_pos_is_told_each_step_of_a_rider(at, client, pos):
         answer = tell(client, push, status=status)
         assert (answer.status_code, answer.json()) == (202, {"status": status, "push_state": "due"})
         owed = OrderPush.objects.get(order=push.order_id, kind=f"rider_{status}")
+        assert owed.integration_id == push.integration_id, "one restaurant's lanes and pace, not everybody's"
         outbound.deliver(owed.pk)
         owed.refresh_from_db()
         assert owed.state == PushState.ACKNOWLEDGED
