@@ -26,7 +26,7 @@ UNCLEAR = ("silence", "reset", "half", "500", "html", "empty", "invalid_json", "
 @fault(
     "F25",
     "taken, and then silence, a reset, half an answer, a 500, a web page",
-    trials=2400,
+    trials=1800,
     smoke=60,
     carried_by="the outcome is told apart by proof; unclear is sent again only where the POS dedupes",
 )
