@@ -303,12 +303,19 @@ MOST_ALERTS = 3
 
 
 def alerted(
-    kind: str, since: dt.datetime, *, within: float = ALERT_WITHIN, restaurant: int | None = None
+    kind: str,
+    since: dt.datetime,
+    *,
+    within: float = ALERT_WITHIN,
+    restaurant: int | None = None,
+    cause: str = "",
 ) -> list[Figure]:
     """Staff is alerted of an incident of that kind, soon and not a hundred times."""
     from ding.incidents.models import Incident
 
     found = Incident.objects.filter(kind=kind, updated_at__gte=since, alerts__gt=0)
+    if cause:
+        found = found.filter(cause__contains=cause)
     if restaurant is not None:
         found = found.filter(restaurant_id=restaurant)
     with suppress(TimeoutError):
