@@ -1,12 +1,11 @@
 """Reads of the hot paths, compiled once: for a few rows Django's compiler takes longer than the database.
 
-A `Plan` is a queryset written as a function of its values. It is compiled at its first use, in each thread, and from
-then on only its values change: the same SQL, the same converters, the same model instances.
+A `Plan` is a queryset written as a function of its values. It is compiled at its first use, and from then on only its
+values change: the same SQL, the same converters, the same model instances.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -41,7 +40,8 @@ class Plan(Generic[M]):
 
     def __init__(self, build: Callable[..., models.QuerySet[M]]) -> None:
         self._build = build
-        self._local = threading.local()
+        # For all threads: nothing in it is bound to the connection that it was compiled for but its kind.
+        self._plans: dict[Any, _Compiled] = {}
 
     def __call__(self, *values: Any) -> list[M]:
         """The rows now."""
@@ -52,10 +52,9 @@ class Plan(Generic[M]):
             connection.vendor,
             tuple(len(value) if isinstance(value, list) else type(value) for value in padded),
         )
-        plans: dict[Any, _Compiled] = self._local.__dict__
-        if shape not in plans:
-            plans[shape] = self._compile(padded)
-        compiled = plans[shape]
+        compiled = self._plans.get(shape)
+        if compiled is None:
+            compiled = self._plans[shape] = self._compile(padded)
         parameters = [
             member if which is None else padded[which] if member < 0 else padded[which][member]
             for which, member in compiled.slots
@@ -102,6 +101,13 @@ class Plan(Generic[M]):
             names=[column[0].target.attname for column in select[first:last]],
             populators=get_related_populators(info, select, connection.alias),  # type: ignore[call-arg]
         )
+
+
+def as_read(row: models.Model, name: str, model: type[models.Model], rows: list[Any]) -> None:
+    """Let `row` know the rows of its relation `name`, as `prefetch_related` leaves it."""
+    known: Any = model._default_manager.all()
+    known._result_cache, known._prefetch_done = rows, True
+    row.__dict__.setdefault("_prefetched_objects_cache", {})[name] = known
 
 
 def _stand_in(which: int, member: int, text: bool) -> Any:

@@ -10,6 +10,7 @@ from ding import db
 from ding.db import insert_rows, transactional, update_rows, upsert
 from ding.models import ApiKey
 from menus.models import Category, Item, Restaurant, Tax
+from orders.models import OrderStatusHistory
 
 NOW = dt.datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=dt.UTC)
 WHOLE = pytest.mark.django_db(transaction=True)
@@ -341,3 +342,22 @@ def test_no_rows_are_no_statement(django_assert_num_queries):
     with django_assert_num_queries(0):
         insert_rows([])
         update_rows(Item, [], ("name",))
+
+
+def test_inserted_rows_learn_their_ids(restaurant):
+    rows = [Tax(restaurant=restaurant, external_id=f"t{n}", name="GST", rate=Decimal(n)) for n in range(3)]
+    insert_rows(rows, ids=True)
+    category = Category(restaurant=restaurant, external_id="c", name="Mains")
+    insert_rows([category], ids=True)
+    if connection.features.can_return_rows_from_bulk_insert:
+        assert [row.pk for row in rows] == [Tax.objects.get(external_id=f"t{n}").pk for n in range(3)]
+        assert not rows[0]._state.adding
+    assert category.pk == Category.objects.get().pk
+
+
+def test_inserted_rows_know_the_time_that_was_written(db):
+    row = OrderStatusHistory(order_id=1, new_status="pending", source="guest", happened_at=NOW)
+    with connection.constraint_checks_disabled():
+        insert_rows([row], ids=True)
+        assert OrderStatusHistory.objects.get(pk=row.pk).created_at == row.created_at
+        OrderStatusHistory.objects.all().delete()

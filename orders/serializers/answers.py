@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -12,11 +13,12 @@ from orders.models import ChangeSource, Order
 from orders.order_request import OrderRequest
 from orders.pricing import Quote
 from orders.serializers.fields import Amount
+from orders.serializers.telling import Answer
 from orders.snapshots import breakdown_as_json, tax_as_json
 from orders.status import OrderStatus
 
 
-class TaxAnswer(serializers.Serializer):
+class TaxAnswer(Answer):
     """One tax on one thing. `id` is the POS's. `inclusive`: inside the price, not added to the total."""
 
     id = serializers.CharField()
@@ -27,7 +29,7 @@ class TaxAnswer(serializers.Serializer):
     inclusive = serializers.BooleanField()
 
 
-class AddOnAnswer(serializers.Serializer):
+class AddOnAnswer(Answer):
     """An add-on of a line; `quantity` is per unit of the line."""
 
     addon_item_id = serializers.IntegerField()
@@ -37,7 +39,7 @@ class AddOnAnswer(serializers.Serializer):
     quantity = serializers.IntegerField()
 
 
-class LineAnswer(serializers.Serializer):
+class LineAnswer(Answer):
     """One line. `unit_price` holds the add-ons; `net_total` is (`unit_price` - `unit_discount`) x `quantity`."""
 
     item_id = serializers.IntegerField()
@@ -55,7 +57,7 @@ class LineAnswer(serializers.Serializer):
     notes = serializers.CharField()
 
 
-class TotalsAnswer(serializers.Serializer):
+class TotalsAnswer(Answer):
     """`items`: before discount. `tax`: all taxes, those inside prices too. `total`: what the guest pays."""
 
     items = Amount(source="items_total")
@@ -67,14 +69,14 @@ class TotalsAnswer(serializers.Serializer):
     total = Amount()
 
 
-class DiscountAnswer(serializers.Serializer):
+class DiscountAnswer(Answer):
     """The discount that applied. `id` is the POS's."""
 
     id = serializers.CharField()
     name = serializers.CharField()
 
 
-class BreakdownAnswer(serializers.Serializer):
+class BreakdownAnswer(Answer):
     """The taxes of the charges, and the discount."""
 
     packing = TaxAnswer(many=True, default=list)
@@ -83,7 +85,7 @@ class BreakdownAnswer(serializers.Serializer):
     discount = DiscountAnswer(allow_null=True, default=None)
 
 
-class QuoteAnswer(serializers.Serializer):
+class QuoteAnswer(Answer):
     """What an order would cost now."""
 
     currency = serializers.CharField()
@@ -139,7 +141,7 @@ class QuoteAnswer(serializers.Serializer):
         )
 
 
-class CustomerAnswer(serializers.Serializer):
+class CustomerAnswer(Answer):
     """Whom the food is for."""
 
     name = serializers.CharField(source="customer_name")
@@ -150,7 +152,7 @@ class CustomerAnswer(serializers.Serializer):
     longitude = serializers.DecimalField(max_digits=9, decimal_places=6, allow_null=True)
 
 
-class HistoryAnswer(serializers.Serializer):
+class HistoryAnswer(Answer):
     """One change of status. `happened_at`: in the world; `recorded_at`: when we learned it."""
 
     old_status = serializers.CharField(help_text="Empty for a new order.")
@@ -162,7 +164,7 @@ class HistoryAnswer(serializers.Serializer):
     recorded_at = serializers.DateTimeField(source="created_at")
 
 
-class PushAnswer(serializers.Serializer):
+class PushAnswer(Answer):
     """How far the bringing to the POS is."""
 
     state = serializers.CharField()
@@ -176,21 +178,21 @@ class PushAnswer(serializers.Serializer):
     )
 
 
-class PushesAnswer(serializers.Serializer):
+class PushesAnswer(Answer):
     """Null: nothing of that kind is owed to a POS."""
 
     order = PushAnswer(allow_null=True)
     cancellation = PushAnswer(allow_null=True)
 
 
-class RiderAnswer(serializers.Serializer):
+class RiderAnswer(Answer):
     """Who brings the food, when the restaurant has said so."""
 
     name = serializers.CharField(source="rider_name")
     phone = serializers.CharField(source="rider_phone")
 
 
-class OrderAnswer(serializers.Serializer):
+class OrderAnswer(Answer):
     """An order with all that is known of it."""
 
     id = serializers.IntegerField()
@@ -233,6 +235,12 @@ class OrderAnswer(serializers.Serializer):
         """From the reverse relation `pushes`, if anybody has made one; see `OrderQuerySet.for_answer`."""
         pushes = {push.kind: push for push in order.pushes.all()} if hasattr(order, "pushes") else {}
         return {
-            kind: PushAnswer(pushes[kind]).data if kind in pushes else None
+            kind: _push_answer().to_representation(pushes[kind]) if kind in pushes else None
             for kind in ("order", "cancellation")
         }
+
+
+@functools.cache
+def _push_answer() -> PushAnswer:
+    """One for all: making a serializer copies each of its fields."""
+    return PushAnswer()

@@ -6,12 +6,15 @@ from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from ding.inputs import Input, Query
 from menus.snapshot import OrderType
 from orders.order_request import AddOnRequest, LineRequest, OrderRequest
 from orders.serializers.fields import (
     MOST_ADDONS,
+    MOST_COUNT,
+    MOST_ID,
     MOST_LINES,
     PAYMENT_TYPES,
     Amount,
@@ -46,6 +49,51 @@ class LineInput(Input):
     quantity = count_field(default=1)
     notes = Text(lines=True, max_length=500, allow_blank=True, default="")
     addons = AddOnInput(many=True, max_length=MOST_ADDONS, default=list)  # type: ignore[call-arg]
+
+    def run_validation(self, data: Any = empty) -> Any:
+        """The values: at once of a plain line, which most are; else field by field, with all that is wrong."""
+        plain = _plain_line(data)
+        return super().run_validation(data) if plain is None else plain
+
+
+_LINE = frozenset({"item_id", "variation_id", "quantity", "notes", "addons"})
+_ADDON = frozenset({"addon_item_id", "quantity"})
+
+
+def _plain_line(data: Any) -> dict[str, Any] | None:
+    """What `LineInput` makes of a line of whole numbers without notes; None: it is another one, or not right."""
+    if type(data) is not dict or not _LINE.issuperset(data) or data.get("notes", "") != "":
+        return None
+    variation, addons = data.get("variation_id"), data.get("addons", [])
+    if not (
+        _is_id(data.get("item_id"))
+        and (variation is None or _is_id(variation))
+        and _is_count(quantity := data.get("quantity", 1))
+        and type(addons) is list
+        and len(addons) <= MOST_ADDONS
+    ):
+        return None
+    chosen = []
+    for addon in addons:
+        if not (
+            type(addon) is dict
+            and _ADDON.issuperset(addon)
+            and _is_id(addon.get("addon_item_id"))
+            and _is_count(addon.get("quantity", 1))
+        ):
+            return None
+        chosen.append({"addon_item_id": addon["addon_item_id"], "quantity": addon.get("quantity", 1)})
+    line = {"item_id": data["item_id"], "variation_id": variation, "quantity": quantity, "notes": ""}
+    return {**line, "addons": chosen}
+
+
+def _is_id(value: Any) -> bool:
+    # Neither true nor 1.0.
+    return type(value) is int and 1 <= value <= MOST_ID
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and -MOST_COUNT <= value <= MOST_COUNT
 
 
 class CustomerInput(Input):

@@ -13,12 +13,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Model
 from django.utils import timezone
 
-from ding.db import transactional
+from ding.db import insert_rows, transactional
 from ding.errors import DomainError
-from ding.plans import Plan
+from ding.plans import Plan, as_read
 from menus.models import Item
 from menus.snapshot import Liability
 from orders import pricing
@@ -102,7 +101,7 @@ def _place(
     if claim is not None:
         # Whoever is at the same key makes us wait here.
         _, key, body_sha256 = claim
-        IdempotencyKey.objects.create(client=client, key=key, body_sha256=body_sha256, answer=answer)
+        insert_rows([IdempotencyKey(client=client, key=key, body_sha256=body_sha256, answer=answer)])
     return answer
 
 
@@ -209,7 +208,7 @@ def _save(
 ) -> Order:
     """Write the order, its lines, their add-ons and the first history row: four statements."""
     customer = request.customer
-    order = Order.objects.create(
+    order = Order(
         restaurant=menu.restaurant,
         reference=_new_reference(),
         status=OrderStatus.PENDING,
@@ -241,7 +240,8 @@ def _save(
         total=quote.total,
         breakdown=breakdown_as_json(quote),
     )
-    items = OrderItem.objects.bulk_create(
+    insert_rows([order], ids=True)
+    items = [
         OrderItem(
             order=order,
             position=position,
@@ -263,11 +263,12 @@ def _save(
             notes=line.notes,
         )
         for position, (wanted, line) in enumerate(zip(request.lines, quote.lines, strict=True), start=1)
-    )
+    ]
+    insert_rows(items, ids=True)
     if not connection.features.can_return_rows_from_bulk_insert:
         # Oracle's MySQL does not tell the new ids.
         items = list(OrderItem.objects.filter(order=order).order_by("position"))
-    addons = OrderItemAddOn.objects.bulk_create(
+    addons = [
         OrderItemAddOn(
             order_item=item,
             addon_item_id=wanted_addon.addon_item_id,
@@ -280,26 +281,21 @@ def _save(
         )
         for item, wanted, line in zip(items, request.lines, quote.lines, strict=True)
         for wanted_addon, addon in zip(wanted.addons, line.addons, strict=True)
-    )
-    placed = OrderStatusHistory.objects.create(
+    ]
+    insert_rows(addons)
+    placed = OrderStatusHistory(
         order=order, new_status=order.status, source=source, changed_by=client, happened_at=now
     )
+    insert_rows([placed])
     # What was written need not be read to be told; a test compares it with what a GET gives.
     by_item: dict[int, list[OrderItemAddOn]] = defaultdict(list)
     for addon in addons:
         by_item[addon.order_item_id].append(addon)
     for item in items:
-        _as_read(item, "addons", OrderItemAddOn, by_item[item.pk])
-    _as_read(order, "items", OrderItem, items)
-    _as_read(order, "history", OrderStatusHistory, [placed])
+        as_read(item, "addons", OrderItemAddOn, by_item[item.pk])
+    as_read(order, "items", OrderItem, items)
+    as_read(order, "history", OrderStatusHistory, [placed])
     return order
-
-
-def _as_read(row: Model, name: str, model: type[Model], rows: list[Any]) -> None:
-    """As `prefetch_related` leaves it."""
-    known: Any = model._default_manager.all()
-    known._result_cache, known._prefetch_done = rows, True
-    row.__dict__.setdefault("_prefetched_objects_cache", {})[name] = known
 
 
 def _base_price(wanted: LineRequest, menu: MenuExtract) -> Decimal:

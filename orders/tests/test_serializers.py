@@ -3,15 +3,19 @@ from __future__ import annotations
 import copy
 import datetime as dt
 from decimal import Decimal as D
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rest_framework import serializers
 
 from menus.snapshot import OrderType
 from orders.order_request import AddOnRequest, LineRequest, OrderRequest
-from orders.serializers import CancelInput, OrderFilter, OrderInput
+from orders.serializers import CancelInput, OrderFilter, OrderInput, inputs
+from orders.serializers.fields import Amount
+from orders.serializers.telling import Answer
 from orders.snapshot import Customer
 
 BODY: dict[str, Any] = {
@@ -399,3 +403,82 @@ def test_a_flood_of_unknown_fields_makes_no_flood_of_errors() -> None:
 
     assert not wanted.is_valid()
     assert len(str(wanted.errors)) < 10_000
+
+
+PLAIN = [
+    {"item_id": 1},
+    {"item_id": 2**63 - 1, "variation_id": None, "quantity": 0, "notes": "", "addons": []},
+    {"item_id": 1, "variation_id": 2, "quantity": -3, "addons": [{"addon_item_id": 4}]},
+    {
+        "item_id": 1,
+        "addons": [{"addon_item_id": 4, "quantity": 2}, {"addon_item_id": 4, "quantity": 2**31 - 1}],
+    },
+]
+ODD = [
+    {},
+    [],
+    None,
+    "x",
+    {"item_id": 0},
+    {"item_id": 2**63},
+    {"item_id": "1"},
+    {"item_id": True},
+    {"item_id": 1.0},
+    {"item_id": 1, "more": 1},
+    {"item_id": 1, "variation_id": 0},
+    {"item_id": 1, "variation_id": ""},
+    {"item_id": 1, "quantity": None},
+    {"item_id": 1, "quantity": 2**31},
+    {"item_id": 1, "quantity": "2"},
+    {"item_id": 1, "notes": None},
+    {"item_id": 1, "notes": " well done "},
+    {"item_id": 1, "notes": 0},
+    {"item_id": 1, "addons": None},
+    {"item_id": 1, "addons": {}},
+    {"item_id": 1, "addons": [1]},
+    {"item_id": 1, "addons": [{"addon_item_id": 1, "more": 1}]},
+    {"item_id": 1, "addons": [{"addon_item_id": 0}]},
+    {"item_id": 1, "addons": [{"addon_item_id": 1, "quantity": None}]},
+    {"item_id": 1, "addons": [{"addon_item_id": 1}] * 51},
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "plain"), [(line, True) for line in PLAIN] + [(line, False) for line in ODD], ids=str
+)
+def test_a_plain_line_is_read_as_its_fields_read_it_and_any_other_is_left_to_them(line, plain, monkeypatch):
+    def read():
+        try:
+            return inputs.LineInput().run_validation(line)
+        except serializers.ValidationError as error:
+            return error.detail
+
+    assert (inputs._plain_line(line) is not None) == plain
+    quickly = read()
+    monkeypatch.setattr(inputs, "_plain_line", lambda data: None)
+    slowly = read()
+    assert (quickly, [type(part) for part in quickly]) == (slowly, [type(part) for part in slowly])
+
+
+def test_an_answer_is_what_a_serializer_gives():
+    class Slow(serializers.Serializer):
+        text = serializers.CharField()
+        number = serializers.IntegerField(allow_null=True)
+        flag = serializers.BooleanField()
+        price = Amount()
+        other = Amount(source="price2")
+        moment = serializers.DateTimeField()
+        many = serializers.ListField(default=list)
+        inside = serializers.CharField(source="deep.text")
+
+    class Quick(Answer, Slow):
+        pass
+
+    class Deep:
+        text = "x"
+
+    now = dt.datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=dt.UTC)
+    row = {"text": 5, "number": None, "flag": 1, "price": D("1.50"), "price2": D("1.5"), "moment": now}
+    for instance in ({**row, "deep": Deep()}, SimpleNamespace(**row, deep=Deep(), many=[1])):
+        assert Quick(instance).data == Slow(instance).data
+        assert list(Quick(instance).data) == list(Slow(instance).data)

@@ -8,6 +8,7 @@ import logging
 from django.db.models import F
 from django.utils import timezone
 
+from ding.db import insert_rows
 from ding.plans import Plan
 from orders.models import Order
 from pos_integrations.configuration import account_for, adapter_of
@@ -35,12 +36,14 @@ def owe_push(order: Order) -> OrderPush:
     """Write down, in the order's own transaction, that the POS must get it."""
     integration = active_integration(order.restaurant_id)
     start = first_moment(order, integration, timezone.now())
-    return OrderPush.objects.create(
+    push = OrderPush(
         order=order,
         integration=integration,
         next_attempt_at=start,
         expires_at=start + deadline_of(integration),
     )
+    insert_rows([push], ids=True)
+    return push
 
 
 def first_moment(order: Order, integration: RestaurantPosIntegration | None, now: dt.datetime) -> dt.datetime:

@@ -1,0 +1,89 @@
+"""Callers that come at once are served together, and none of them is harmed by another."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from ding.together import Together
+
+
+def all_at_once(call, items):
+    """Call in as many threads; the first one's work lasts until all others have come."""
+    results = {}
+
+    def run(item):
+        try:
+            results[item] = call(item)
+        except Exception as error:
+            results[item] = error
+
+    threads = [threading.Thread(target=run, args=(item,)) for item in items]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return results
+
+
+def gathering(expected, work):
+    """`work` whose first batch waits until so many callers wait behind it."""
+    batches = []
+
+    def gathered(items):
+        batches.append(sorted(items))
+        until = time.monotonic() + 20
+        while len(batches) == 1 and len(together._waiting) < expected and time.monotonic() < until:
+            time.sleep(0.001)
+        return work(items)
+
+    together = Together(gathered)
+    return together, batches
+
+
+def test_who_is_alone_is_served_alone():
+    assert Together(lambda items: [item + 1 for item in items])(1) == 2
+
+
+def test_who_comes_meanwhile_is_served_with_the_next_batch_each_with_his_own_result():
+    together, batches = gathering(9, lambda items: [item * 10 for item in items])
+    assert all_at_once(together, range(10)) == {n: n * 10 for n in range(10)}
+    assert [len(batch) for batch in batches] == [1, 9]
+    assert together(3) == 30
+    assert not together._busy
+
+
+def test_one_bad_item_harms_no_other():
+    def work(items):
+        if 5 in items:
+            raise ValueError(str(len(items)))
+        return items
+
+    together, _ = gathering(9, work)
+    results = all_at_once(together, range(10))
+    assert isinstance(results.pop(5), ValueError)
+    assert results == {n: n for n in range(10) if n != 5}
+
+
+def test_a_leader_that_is_stopped_leaves_the_others_a_leader():
+    calls = []
+
+    def work(items):
+        calls.append(list(items))
+        if len(calls) == 1:
+            raise SystemExit
+        return items
+
+    together = Together(work)
+    with pytest.raises(SystemExit):
+        together(1)
+    assert together(2) == 2
+
+
+@pytest.mark.django_db
+def test_inside_a_transaction_nobody_is_served_by_another():
+    together = Together(lambda items: items)
+    together._busy = True
+    assert together(1) == 1

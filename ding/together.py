@@ -1,0 +1,95 @@
+"""Many callers at once, one piece of work for all: who comes while it is done waits and is served with the next.
+
+Under load the batches grow by themselves, and what each caller costs falls; a caller alone waits for nobody.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from django.db import connection
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+MOST = 64
+
+
+class _Caller(Generic[T, R]):
+    """One who waits: in the end with a result or an error, or with the task of working for all who wait now."""
+
+    def __init__(self, item: T) -> None:
+        self.item = item
+        self.wake = threading.Event()
+        self.leads = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def outcome(self) -> R:
+        if self.error is not None:
+            raise self.error
+        result: R = self.result
+        return result
+
+
+class Together(Generic[T, R]):
+    """Call it with one item; `work` gets all items that came meanwhile and gives a result for each.
+
+    `work` runs in the thread of one of them, and is a transaction of its own: when it fails for several it is done again
+    for each alone, so that one bad item harms no other.
+    """
+
+    def __init__(self, work: Callable[[Sequence[T]], Sequence[R]]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._waiting: list[_Caller[T, R]] = []
+        self._busy = False
+
+    def __call__(self, item: T) -> R:
+        """The result for `item`; raises what `work` raised."""
+        if connection.in_atomic_block:
+            # Nobody else may work for us: it is for this transaction to decide whether it was done.
+            return self._work([item])[0]
+        me: _Caller[T, R] = _Caller(item)
+        with self._lock:
+            self._waiting.append(me)
+            me.leads, self._busy = not self._busy, True
+        if not me.leads:
+            me.wake.wait()
+        if me.leads:
+            self._lead()
+        return me.outcome()
+
+    def _lead(self) -> None:
+        with self._lock:
+            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        try:
+            self._serve(batch)
+        finally:
+            with self._lock:
+                self._busy = bool(self._waiting)
+                if self._waiting:
+                    self._waiting[0].leads = True
+                    self._waiting[0].wake.set()
+            for caller in batch:
+                caller.wake.set()
+
+    def _serve(self, batch: list[_Caller[T, R]]) -> None:
+        try:
+            results = self._work([caller.item for caller in batch])
+        except Exception as error:
+            if len(batch) == 1:
+                batch[0].error = error
+                return
+            for caller in batch:
+                self._serve([caller])
+            return
+        except BaseException as error:
+            # Whoever leads is being stopped; the others must not take that for an answer.
+            for caller in batch:
+                caller.error = error
+            raise
+        for caller, result in zip(batch, results, strict=True):
+            caller.result = result
