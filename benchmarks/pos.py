@@ -20,22 +20,26 @@ SAVED = json.dumps({"success": "1", "message": "Your order is saved.", "orderID"
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One connection, one call."""
+    """One connection, call after call until the client closes it."""
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
-        words = head.split(b" ", 2)
-        length = next(
-            (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
-        )
-        body = await reader.readexactly(length) if length else b""
-        answer = await _answer(words[0], words[1], body)
-        if answer is not None:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            lines = head.lower().split(b"\r\n")
+            words = head.split(b" ", 2)
+            length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
+            keeps = b"connection: keep-alive" in lines
+            body = await reader.readexactly(length) if length else b""
+            answer = await _answer(words[0], words[1], body)
+            if answer is None:
+                return
             writer.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
-                b"Content-Length: %d\r\n\r\n" % len(answer)
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: %s\r\n"
+                b"Content-Length: %d\r\n\r\n" % (b"keep-alive" if keeps else b"close", len(answer))
             )
             writer.write(answer)
             await writer.drain()
+            if not keeps:
+                return
     except (OSError, asyncio.IncompleteReadError):
         pass
     finally:

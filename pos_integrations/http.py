@@ -8,27 +8,17 @@ connection stood, nothing was sent (`TransientError`); after it, nobody knows (`
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import ipaddress
 import json
 import re
-import socket
-import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from http.client import HTTPResponse
 from typing import Any
 
-import requests
-import urllib3
 from django.utils import timezone
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from pos_integrations import strict_json
 from pos_integrations.errors import (
@@ -38,26 +28,7 @@ from pos_integrations.errors import (
     PosError,
     TransientError,
 )
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-# IPv6 networks in which an IPv4 address is meant, and how many bits stand to its right: mapped, translated, NAT64,
-# compatible, 6to4.
-_MEANING_IPV4 = {
-    ipaddress.IPv6Network("::ffff:0:0/96"): 0,
-    ipaddress.IPv6Network("::ffff:0:0:0/96"): 0,
-    ipaddress.IPv6Network("64:ff9b::/96"): 0,
-    ipaddress.IPv6Network("::/96"): 0,
-    ipaddress.IPv6Network("2002::/16"): 80,
-}
-# What Python 3.11 holds for global and is not: protocol assignments (some clouds tell secrets there), relays, tunnels,
-# documentation. Of IPv6 only 2000::/3 is given out at all.
-_GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
-_SPECIAL = tuple(
-    ipaddress.ip_network(network)
-    for network in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "3fff::/20")
-)
+from pos_integrations.guarded import BROKEN, Network, connection_to, target_of
 
 KEPT_CHARACTERS = 16_000
 A_DAY = 86_400.0
@@ -208,39 +179,33 @@ class PosHttp:
         if not url.startswith("https://") and not (self._allow_plain_http and url.startswith("http://")):
             raise ConfigurationError("The POS's address must begin with https://.", code="address")
         deadline = time.monotonic() + self._timeout
-        guard = _GuardedAdapter(self._networks, self._begin_by)
-        with requests.Session() as session, guard.cut_at(deadline):
-            session.trust_env = False
-            session.mount("https://", guard)
-            session.mount("http://", guard)
-            try:
-                response = session.request(
-                    method,
-                    url,
-                    data=body,
-                    headers={
-                        # A compressed answer could be a bomb; none of ours needs compressing.
-                        "Accept-Encoding": "identity",
-                        # A fresh connection for each call: a reused one may have been closed under us,
-                        # and then nobody can say whether the request was read.
-                        "Connection": "close",
-                        "User-Agent": "ding",
-                        **headers,
-                    },
-                    timeout=self._timeout,
-                    allow_redirects=False,
-                    stream=True,
-                )
-                with contextlib.closing(response):
-                    content = _read(response, max_bytes)
-                    if time.monotonic() >= deadline:
-                        # It may look whole and be cut off by ourselves.
-                        raise OutcomeUnknown("The POS took too long to answer.", code="no_answer")
-            except PosError:
-                raise
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                raise _told_apart(error, guard.connected) from error
-        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, content)
+        target = target_of(url)
+        said = {
+            # A compressed answer could be a bomb; none of ours needs compressing.
+            "Accept-Encoding": "identity",
+            "Connection": "keep-alive",
+            "User-Agent": "ding",
+            **headers,
+        }
+        if target.authorization:
+            said["Authorization"] = target.authorization
+        connection = connection_to(target, self._networks, deadline)
+        if self._begin_by is not None and timezone.now() > self._begin_by:
+            connection.close()
+            raise TransientError("It is too late to begin this call.", code="too_late")
+        try:
+            response = connection.send(method, target.path, said, body, deadline)
+            content = _read(response, max_bytes)
+        except BROKEN as error:
+            connection.broke()
+            raise OutcomeUnknown(
+                "The connection to the POS broke or timed out after sending.", code="no_answer"
+            ) from error
+        except BaseException:
+            connection.close()
+            raise
+        connection.release(response)
+        return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, content)
 
     def _kept(self, body: bytes) -> str:
         """The beginning of an answer, masked. A menu of megabytes is not read through for it."""
@@ -264,137 +229,16 @@ def _as_written(secrets: Sequence[str]) -> set[str]:
     return in_json.union(secrets)
 
 
-def _read(response: requests.Response, max_bytes: int) -> bytes:
-    if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+def _read(response: HTTPResponse, max_bytes: int) -> bytes:
+    if (response.headers.get("Content-Encoding") or "identity").lower() not in ("", "identity"):
         raise OutcomeUnknown("The POS sent a compressed answer, which was not asked for.", code="compressed")
     chunks: list[bytes] = []
     size = 0
-    while chunk := response.raw.read(65_536, decode_content=False):
+    while chunk := response.read(65_536):
         size += len(chunk)
         if size > max_bytes:
             raise OutcomeUnknown(f"The POS's answer is larger than {max_bytes} bytes.", code="too_large")
         chunks.append(chunk)
+    if response.length:
+        raise OutcomeUnknown("The POS's answer was cut off.", code="no_answer")
     return b"".join(chunks)
-
-
-def _told_apart(error: Exception, connected: bool) -> PosError:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, PosError):
-            return cause
-        if isinstance(cause, ssl.SSLError) and not connected:
-            return ConfigurationError("The POS's TLS certificate could not be verified.", code="tls")
-        if isinstance(cause, (NewConnectionError, ConnectTimeoutError, NameResolutionError)):
-            return TransientError("No connection to the POS.", code="not_connected")
-        inner = getattr(cause, "reason", None)
-        if not isinstance(inner, BaseException):
-            inner = next((a for a in getattr(cause, "args", ()) if isinstance(a, BaseException)), None)
-        cause = inner or cause.__cause__
-    if not connected:
-        return TransientError("The POS's address cannot be used.", code="not_connected")
-    return OutcomeUnknown("The connection to the POS broke or timed out after sending.", code="no_answer")
-
-
-def _meant(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one leads to, or the address itself."""
-    for network, shift in _MEANING_IPV4.items():
-        if address in network:
-            return ipaddress.IPv4Address(int(address) >> shift & 0xFFFFFFFF)
-    return address
-
-
-class _GuardedAdapter(HTTPAdapter):
-    """Connects only to allowed addresses, and cuts every connection at the deadline."""
-
-    def __init__(self, networks: tuple[Network, ...], begin_by: dt.datetime | None) -> None:
-        self._networks, self._begin_by = networks, begin_by
-        self._sockets: list[socket.socket] = []
-        self.connected = False
-        super().__init__(max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        guard = self
-
-        class Http(HTTPConnection):
-            def _new_conn(self) -> socket.socket:
-                return guard.connect(self, self._dns_host, self.port, self.timeout)
-
-            def connect(self) -> None:
-                super().connect()
-                guard.stands(self.sock)
-
-        class Https(HTTPSConnection):
-            def _new_conn(self) -> socket.socket:
-                return guard.connect(self, self._dns_host, self.port, self.timeout)
-
-            def connect(self) -> None:
-                super().connect()
-                guard.stands(self.sock)
-
-        class HttpPool(HTTPConnectionPool):
-            ConnectionCls = Http
-
-        class HttpsPool(HTTPSConnectionPool):
-            ConnectionCls = Https
-
-        self.poolmanager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
-
-    def connect(self, connection: HTTPConnection, host: str, port: int, timeout: Any) -> socket.socket:
-        """A socket to the first allowed address of `host`: checked here, so no second look-up can differ."""
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise NewConnectionError(connection, f"No address for {host}.") from error
-        allowed = [entry for entry in found if self._is_allowed(str(entry[4][0]))]
-        if not allowed:
-            raise ConfigurationError(
-                "The POS's address is in a private network that is not allowed (POS_ALLOWED_NETWORKS).",
-                code="address",
-            )
-        family, kind, protocol, _, address = allowed[0]
-        sock = socket.socket(family, kind, protocol)
-        self._sockets.append(sock)
-        try:
-            sock.settimeout(timeout if isinstance(timeout, int | float) else None)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.connect(address)
-        except OSError as error:
-            sock.close()
-            raise NewConnectionError(connection, "No connection.") from error
-        return sock
-
-    def stands(self, sock: socket.socket) -> None:
-        """From here on bytes of the request may have left, unless the way here took too long."""
-        if self._begin_by is not None and timezone.now() > self._begin_by:
-            sock.close()
-            raise TransientError("It is too late to begin this call.", code="too_late")
-        self._sockets.append(sock)
-        self.connected = True
-
-    def _is_allowed(self, text: str) -> bool:
-        address = ipaddress.ip_address(text.split("%")[0])
-        meant = _meant(address)
-        if any(a in network for a in (address, meant) for network in self._networks):
-            return True
-        if meant.version == 6 and meant not in _GIVEN_OUT:
-            return False
-        special = any(meant in network for network in _SPECIAL)
-        return meant.is_global and not meant.is_multicast and not special
-
-    @contextlib.contextmanager
-    def cut_at(self, deadline: float) -> Iterator[None]:
-        """Shut every socket down at `deadline`: a peer that drips bytes cannot hold us longer."""
-
-        def cut() -> None:
-            for sock in list(self._sockets):
-                with contextlib.suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
-
-        timer = threading.Timer(max(0.0, deadline - time.monotonic()), cut)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import socket
+import ssl
 import threading
 from pathlib import Path
 
@@ -193,11 +194,14 @@ def test_no_proxy_of_the_environment_is_used(listener, monkeypatch):
 
 
 def test_tls_is_verified():
-    from pos_integrations import http
+    from pos_integrations import guarded, http
 
-    source = Path(http.__file__).read_text()
-    assert "verify=False" not in source
-    assert "CERT_NONE" not in source
+    for module in (guarded, http):
+        source = Path(module.__file__).read_text()
+        assert "verify=False" not in source
+        assert "CERT_NONE" not in source
+    context = guarded._tls()
+    assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
 
 
 def test_the_api_sends_no_stored_secret_to_another_host(world, listener):
