@@ -13,14 +13,19 @@ from collections import Counter
 
 from django.utils import timezone
 
+from ding.plans import Plan
 from pos_integrations.models import OrderPush
 from pos_integrations.outbound.sending import deliver
 
 # A worker has 64 threads: eight hanging restaurants hold it up, for as long as a call may take.
 LANES = 8
+# So many due ones are looked up at once, for all lanes of an integration.
+LOOKED_UP = 2 * LANES
 
+_owner = Plan(lambda pk: OrderPush.objects.filter(pk=pk).only("integration_id").order_by())
 _lock = threading.Lock()
 _busy: Counter[int] = Counter()
+_found: dict[int, list[int]] = {}
 
 
 def deliver_in_turn(push_id: int, seconds: float) -> int | None:
@@ -30,7 +35,7 @@ def deliver_in_turn(push_id: int, seconds: float) -> int | None:
     time, any number of times.
     """
     until = time.monotonic() + seconds
-    owner = OrderPush.objects.filter(pk=push_id).values_list("integration_id", flat=True).first()
+    owner = next((push.integration_id for push in _owner(push_id)), None)
     lane = owner or 0
     wanted: int | None = push_id
     while wanted is not None:
@@ -62,13 +67,23 @@ def _leave(lane: int) -> None:
         _busy[lane] -= 1
         if not _busy[lane]:
             del _busy[lane]
+            _found.pop(lane, None)
 
 
 def _due_of(integration_id: int | None) -> int | None:
-    """One of the oldest that are due: not always the same one for all lanes."""
+    """One of the oldest that are due, each only for one lane of this process; another process may be faster."""
     if integration_id is None:
         return None
+    with _lock:
+        if found := _found.get(integration_id):
+            return found.pop()
     now = timezone.now()
     due = OrderPush.objects.due(now).filter(integration=integration_id, expires_at__gt=now)
-    oldest = list(due.order_by("next_attempt_at").values_list("pk", flat=True)[:LANES])
-    return random.choice(oldest) if oldest else None  # noqa: S311 - only spreads them
+    oldest = list(due.order_by("next_attempt_at").values_list("pk", flat=True)[:LOOKED_UP])
+    # So that two processes do not always reach for the same one.
+    random.shuffle(oldest)
+    with _lock:
+        mine = oldest.pop() if oldest else None
+        if _busy[integration_id]:
+            _found[integration_id] = oldest
+    return mine

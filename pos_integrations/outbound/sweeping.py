@@ -22,7 +22,8 @@ from pos_integrations.errors import (
 )
 from pos_integrations.models import OrderPush, PushKind, PushState
 from pos_integrations.outbound.owing import owe_cancellations
-from pos_integrations.outbound.sending import Call, reject_unsent, settle
+from pos_integrations.outbound.sending import Call
+from pos_integrations.outbound.settling import reject_unsent, settle
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def release_stuck(limit: int = 100) -> int:
                 )
             except ConfigurationError:
                 logger.warning("The integration of a stuck push cannot be read.", extra={"push": push.pk})
-        settle(push, call, error=_cut_off(push))
+        settle(call, error=_cut_off(push))
         count += 1
     return count
 

@@ -19,7 +19,7 @@ from orders.status import OrderStatus
 from pos_integrations import inbound, outbound
 from pos_integrations.adapters.petpooja.adapter import PetPoojaAdapter
 from pos_integrations.http import PosHttp
-from pos_integrations.messages import WebhookRequest
+from pos_integrations.messages import PushResult, WebhookRequest
 from pos_integrations.models import (
     OrderPush,
     OrderPushAttempt,
@@ -28,6 +28,7 @@ from pos_integrations.models import (
     PushState,
     RestaurantPosIntegration,
 )
+from pos_integrations.outbound import claiming, settling
 from pos_integrations.outbound.sending import Call
 from pos_integrations.simulator import DEMO_CREDENTIALS, Credentials, Stage, sample_outlet, sample_outlets
 from pos_integrations.tests.configured import column, set_column
@@ -131,7 +132,33 @@ def test_the_number_of_statements_does_not_grow_with_the_lines(db, pos):
             outbound.deliver(push.pk)
         numbers.append(statements())
         assert state(push) == ("sent", "pending")
-    assert numbers[0] == numbers[1] <= 10
+    assert numbers[0] == numbers[1] <= 11
+
+
+def test_the_number_of_statements_does_not_grow_with_the_pushes_that_are_claimed_and_settled_together(
+    db, pos
+):
+    at = connected_place(pos)
+    numbers = []
+    for count in (1, 8):
+        pushes = [place(at) for _ in range(count)]
+        with counting() as statements:
+            claimed = claiming.claim._work([push.pk for push in pushes])
+            calls = [Call(*each) for each in claimed]
+            settling._settle_sent._work([(call, PushResult(f"pos-{call.push.pk}")) for call in calls])
+        numbers.append(statements())
+        for push in pushes:
+            assert state(push) == ("sent", "pending")
+            assert attempts(push) == [(1, "sent")]
+            assert Order.objects.get(pk=push.order_id).pos_order_id == f"pos-{push.pk}"
+    assert numbers[0] == numbers[1]
+
+
+def test_of_two_that_claim_one_push_at_the_same_moment_one_gets_it(db, pos):
+    push, other = place(connected_place(pos)), place(connected_place(pos, code="efgh5678"))
+    claimed = claiming.claim._work([push.pk, other.pk, push.pk, 0])
+    assert [each and each.push.pk for each in claimed] == [push.pk, other.pk, None, None]
+    assert attempts(push) == [(1, "running")]
 
 
 # --- two at once, and deaths ----------------------------------------------------------------------------
