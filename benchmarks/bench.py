@@ -1,6 +1,6 @@
 """How fast ding is, beside floors measured in the same run.
 
-    python benchmarks/bench.py [--only webhooks,menu-sync,menu-out,orders,push,idle] [--short]
+    python benchmarks/bench.py [--only webhooks,menu-sync,menu-out,orders,push,idle,growth] [--short]
                                [--json FILE] [--docs]
 
 Starts its own MariaDB (durability at its default), Redis, web, workers and a POS on loopback, measures, and
@@ -36,7 +36,8 @@ from benchmarks import stack, table
 from benchmarks.load import Result, fire
 from benchmarks.measure import Figure, Spent, session_of, spending
 
-PATHS = ("webhooks", "menu-sync", "menu-out", "orders", "push", "idle")
+# Each belongs to a whole run but the last, which fills a database for minutes.
+PATHS = ("webhooks", "menu-sync", "menu-out", "orders", "push", "idle", "growth")
 DATABASE = "ding_bench"
 
 
@@ -178,7 +179,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     parser.add_argument("--docs", action="store_true", help="write the table into docs/performance.md")
     options = parser.parse_args()
-    wanted = [name for name in options.only.split(",") if name] or list(PATHS)
+    wanted = [name for name in options.only.split(",") if name]
+    wanted = wanted or [name for name in PATHS if options.short or name != "growth"]
     if unknown := set(wanted) - set(PATHS):
         parser.error(f"There is no path {', '.join(sorted(unknown))}.")
     started = time.monotonic()

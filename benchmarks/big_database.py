@@ -327,7 +327,15 @@ def _spread(count: int) -> str:
 
 
 def _insert(model: type[models.Model], count: int, values: dict[str, str]) -> int:
-    """`count` rows; columns without an expression get the field's default. Times as expressions."""
+    started = time.monotonic()
+    with connection.cursor() as cursor:
+        insert(model, 1, count, values, cursor)
+    print(f"  {model._meta.db_table:22} {count:>9,} rows in {time.monotonic() - started:5.1f} s", flush=True)
+    return count
+
+
+def insert(model: type[models.Model], first: int, last: int, values: dict[str, str], cursor: Any) -> None:
+    """A row for each `seq` from `first` to `last`; columns without an expression get the field's default."""
     columns, expressions = [], []
     for field in model._meta.concrete_fields:
         column = field.column
@@ -335,17 +343,14 @@ def _insert(model: type[models.Model], count: int, values: dict[str, str]) -> in
             continue
         columns.append(f"`{column}`")
         expressions.append(values.get(column) or _default(field))
-    started = time.monotonic()
-    with connection.cursor() as cursor:
-        cursor.execute("SET @now = UTC_TIMESTAMP(6)")
-        for first in range(1, count + 1, STEP):
-            last = min(first + STEP - 1, count)
-            cursor.execute(
-                f"INSERT INTO `{model._meta.db_table}` ({', '.join(columns)}) "
-                f"SELECT {', '.join(expressions)} FROM seq_{first}_to_{last} ORDER BY seq"
-            )
-    print(f"  {model._meta.db_table:22} {count:>9,} rows in {time.monotonic() - started:5.1f} s", flush=True)
-    return count
+    cursor.execute("SET @now = UTC_TIMESTAMP(6)")
+    for begin in range(first, last + 1, STEP):
+        end = min(begin + STEP - 1, last)
+        cursor.execute(
+            f"INSERT INTO `{model._meta.db_table}` ({', '.join(columns)}) "
+            f"SELECT {', '.join(expressions)} FROM seq_{begin}_to_{end} ORDER BY seq"
+        )
+        cursor.execute("COMMIT")
 
 
 def _default(field: Any) -> str:

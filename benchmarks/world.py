@@ -110,11 +110,11 @@ def order_body(place: Place, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def make_orders(
-    cursor: Any, places: Sequence[Place], count: int, *, state: str = "sent"
+    cursor: Any, places: Sequence[Place], count: int, *, state: str = "sent", name: str = "B"
 ) -> list[tuple[str, str]]:
     """So many pending orders by plain SQL, spread over the places, as copies of one that was really placed.
 
-    `state` is that of their pushes. Returns (reference, code) of each.
+    `state` is that of their pushes, `name` what their references begin with. Returns (reference, code) of each.
     """
     from orders.serializers import OrderInput
     from orders.services.placing import place_order
@@ -132,7 +132,7 @@ def make_orders(
         number = min(each, count - len(made))
         if number <= 0:
             break
-        prefix = f"B{place.id}X"
+        prefix = f"{name}{place.id}X"
         _copy(cursor, "Orders", f"id = {model}", number, {"reference": f"CONCAT('{prefix}', s.seq)"})
         cursor.execute("SELECT id FROM Orders WHERE reference = %s", (f"{prefix}1",))
         first = cursor.fetchone()[0]

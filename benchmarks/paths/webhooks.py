@@ -153,7 +153,7 @@ def applying(bench: Bench, note: str = "") -> Iterator[Figure]:
     command = [sys.executable, "-c", _DRAIN]
     processes = [stack.Process(f"drain-{n}", command, bench.env) for n in range(2)]
     for name in ("drain-0", "drain-1"):
-        _wait_for(bench.folder / f"{name}.log", "ready")
+        wait_for(bench.folder / f"{name}.log", "ready")
     fill_inbox(bench, orders)
     sessions = {process.name: process.session for process in processes}
     with spending({**sessions, "mariadb": bench.database_session}) as spent:
@@ -212,7 +212,8 @@ print("done", flush=True)
 """
 
 
-def _wait_for(log: Path, word: str) -> None:
+def wait_for(log: Path, word: str) -> None:
+    """Until a process has written this word."""
     until = time.monotonic() + 30
     while word not in (log.read_text() if log.exists() else ""):
         if time.monotonic() > until:
