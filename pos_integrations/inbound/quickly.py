@@ -29,6 +29,7 @@ from pos_integrations.configuration import (
     recipient_at,
     recipient_named,
     scheme_named,
+    schemes_of,
 )
 from pos_integrations.configuration.webhook_secrets import HeldSecret
 from pos_integrations.errors import MalformedPayload, NotAuthentic
@@ -70,10 +71,13 @@ def receive_again(
     if adapter is None or topic is None or topic.kind is not TopicKind.EVENT:
         return None
     try:
-        named = adapter.account_ref(request)
-        payload = request.body.decode()
-        known = _kept.get((adapter.slug, public_id or "", "" if public_id else named))
-        if known is None or known.recipient.external_id != named:
+        # As at the door: at an address of its own nothing in the body is read before the proof, and at the one that all
+        # share nothing without a proof of any kind.
+        if public_id is None and not any(scheme.is_brought(request) for scheme in schemes_of(adapter)):
+            return None
+        key = (adapter.slug, public_id or "", "" if public_id else adapter.account_ref(request))
+        known = _kept.get(key)
+        if known is None:
             return None
         if topic.auth is TopicAuth.ORDER_TOKEN:
             expected = callback_token(known.recipient, adapter.order_reference(request))
@@ -85,11 +89,14 @@ def receive_again(
             secret = _proven(adapter, mode, request, known.recipient)
             if secret is None:
                 return None
+        if public_id is not None and adapter.account_ref(request) != known.recipient.external_id:
+            return None
+        payload = request.body.decode()
     except (NotAuthentic, MalformedPayload, UnicodeDecodeError):
         return None
     if not _store(topic, known, payload, mode, secret, remote_address, request.received_at):
         with _lock:
-            _kept.pop((adapter.slug, public_id or "", "" if public_id else named), None)
+            _kept.pop(key, None)
         return None
     return adapter.reply(topic, Outcome.ACCEPTED)
 
