@@ -28,6 +28,7 @@ __all__ = [
     "PosProvider",
     "PushKind",
     "PushState",
+    "RefusedWebhook",
     "RestaurantPosIntegration",
     "RestaurantWebhookSecret",
     "WebhookLog",
@@ -389,6 +390,38 @@ class WebhookLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.webhook_type} {self.pk}: {self.status}"
+
+
+class RefusedWebhook(models.Model):
+    """How often webhooks of an integration were refused at a topic, since when and until when; not what was in them.
+
+    `first_at` begins anew after a `PAUSE` without any. See `inbound.refusals`.
+    """
+
+    PAUSE = dt.timedelta(hours=6)
+
+    class Why(models.TextChoices):
+        """What was wrong."""
+
+        NOT_AUTHENTIC = "not_authentic", "Signature or token fits nobody"
+        ANOTHER_RESTAURANT = "another_restaurant", "Speaks for another restaurant"
+
+    integration = models.ForeignKey(RestaurantPosIntegration, models.CASCADE, db_index=False)
+    topic = models.CharField(max_length=50)
+    why = models.CharField(max_length=20, choices=Why.choices)
+    count = models.PositiveIntegerField(default=0)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "RefusedWebhooks"
+        constraints = [
+            models.UniqueConstraint(fields=("integration", "topic", "why"), name="uq_refused_webhook")
+        ]
+        indexes = [models.Index(fields=("last_at",), name="ix_refused_webhook_last")]
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.topic} of {self.integration_id}: {self.why}"
 
 
 class MenuSyncHistory(models.Model):

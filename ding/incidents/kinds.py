@@ -124,6 +124,19 @@ _ALL = (
         event=True,
     ),
     Kind(
+        "webhooks-refused",
+        "Webhooks of a POS that are refused",
+        "What the POS said has no effect: guests hear nothing, and sold-out items stay on the menu.",
+        "Compare the webhook secret, the address and the signature mode that the POS uses with those in the"
+        " integration's page; when in doubt make a new secret. Then sync the menu, and look at the open orders: a POS"
+        " that does not repeat its calls will not say it again. Nothing to find: strangers may be guessing, and nothing"
+        " of theirs was taken.",
+        "Compare the integration",
+        _INTEGRATION,
+        row="target",
+        critical=False,
+    ),
+    Kind(
         "secret-expiring",
         "A webhook secret that ends soon",
         "Nothing yet. After its end the POS's reports are refused, and orders seem to stand still.",

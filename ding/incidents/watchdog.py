@@ -2,7 +2,7 @@
 
 It looks at the scheduler's last sign of life. While that is fresh it does nothing else; when it is not, this
 process does the scheduler's part of the watching: it looks for what needs a person and alerts staff. It
-compares this process's clock with the database's too. So alarms depend on the database and on any one process
+compares this process's clock with the database's too, and writes down which webhooks this process refused. So alarms depend on the database and on any one process
 of ding being alive; that the last one dies can only be seen from outside (`/healthz`).
 """
 
@@ -17,6 +17,7 @@ from django.db import connection
 from ding.incidents import alerting, pulses
 from ding.incidents.detecting.system import SCHEDULER_DEAD
 from ding.incidents.watching import watch
+from pos_integrations import inbound
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ def _run(role: str) -> None:
 def look(role: str, *, alone: bool = True) -> bool:
     """One look; whether this process had to do the watching."""
     pulses.look_at_clock(role)
+    inbound.write_down()
     silent = pulses.silent_seconds()
     if silent < 0:
         pulses.begin()

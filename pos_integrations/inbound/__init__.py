@@ -4,6 +4,7 @@ from pos_integrations.inbound.door import max_bytes, receive
 from pos_integrations.inbound.inbox import Drained, drain, process_again, retry_now, worth_again
 from pos_integrations.inbound.previewing import Difference, Preview, would_change
 from pos_integrations.inbound.quickly import learn, receive_again
+from pos_integrations.inbound.refusals import write_down
 from pos_integrations.inbound.words import VERDICTS, verdict_words
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "verdict_words",
     "worth_again",
     "would_change",
+    "write_down",
 ]

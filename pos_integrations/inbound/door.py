@@ -6,9 +6,11 @@ wrongly costs the same work and gets the same answer.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -33,8 +35,9 @@ from pos_integrations.configuration import (
 )
 from pos_integrations.configuration.core_fields import NATIVE
 from pos_integrations.errors import AnotherRestaurant, MalformedPayload, NotAuthentic
+from pos_integrations.inbound import refusals
 from pos_integrations.messages import Outcome, Reply, WebhookRequest
-from pos_integrations.models import WebhookLog, WebhookStatus
+from pos_integrations.models import RefusedWebhook, WebhookLog, WebhookStatus
 from pos_integrations.signatures import Proof, Scheme
 
 logger = logging.getLogger(__name__)
@@ -117,18 +120,34 @@ def _by_scheme(
     else:
         recipient = recipient_at(adapter, public_id)
     mode = mode_at(topic, adapter, recipient.mode if recipient else NATIVE)
-    if recipient is not None and mode == UNSIGNED:
-        if public_id is None:
-            # Here anybody could name any restaurant; an address of its own has to be known at least.
+    with _counting(recipient, request):
+        if recipient is not None and mode == UNSIGNED:
+            if public_id is None:
+                # Here anybody could name any restaurant; an address of its own has to be known at least.
+                raise NotAuthentic
+            event_id = ""
+        else:
+            event_id = _verified(adapter, mode, request, recipient).event_id
+        if recipient is None:
             raise NotAuthentic
-        event_id = ""
-    else:
-        event_id = _verified(adapter, mode, request, recipient).event_id
-    if recipient is None:
-        raise NotAuthentic
-    if public_id is not None and adapter.account_ref(request) != recipient.external_id:
-        raise AnotherRestaurant
+        if public_id is not None and adapter.account_ref(request) != recipient.external_id:
+            raise AnotherRestaurant
     return recipient, mode, event_id
+
+
+@contextlib.contextmanager
+def _counting(recipient: Recipient | None, request: WebhookRequest) -> Iterator[None]:
+    """What is refused in here is counted for whom it would have been; for nobody, at the same cost."""
+    why = RefusedWebhook.Why
+    integration_id = recipient.integration_id if recipient else 0
+    try:
+        yield
+    except NotAuthentic:
+        refusals.note(integration_id, request.topic, why.NOT_AUTHENTIC, request.received_at)
+        raise
+    except AnotherRestaurant:
+        refusals.note(integration_id, request.topic, why.ANOTHER_RESTAURANT, request.received_at)
+        raise
 
 
 def _verified(adapter: PosAdapter, mode: str, request: WebhookRequest, recipient: Recipient | None) -> Proof:
@@ -159,10 +178,11 @@ def _by_order_token(
     reference, named = adapter.order_reference(request), adapter.account_ref(request)
     recipient = recipient_at(adapter, public_id or "")
     expected = callback_token(recipient or _NOBODY, reference)
-    if not hmac.compare_digest(expected.encode(), request.token.encode()) or recipient is None:
-        raise NotAuthentic
-    if recipient.external_id != named:
-        raise AnotherRestaurant
+    with _counting(recipient, request):
+        if not hmac.compare_digest(expected.encode(), request.token.encode()) or recipient is None:
+            raise NotAuthentic
+        if recipient.external_id != named:
+            raise AnotherRestaurant
     return recipient, ORDER_TOKEN
 
 

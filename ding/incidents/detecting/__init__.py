@@ -46,6 +46,7 @@ DETECTORS = (
     _detector(integrations.secrets_in_the_clear, "secrets-open", seldom=True),
     _detector(integrations.unsigned_webhooks, "webhooks-unsigned"),
     _detector(reports.parked, "webhook-parked"),
+    _detector(reports.refused, "webhooks-refused"),
     _detector(messages.failed_notifications, "notification-failed"),
     _detector(messages.failed_alerts, "alert-failed"),
     _detector(system.scheduler_and_queues, "scheduler-dead", "queue-stalled"),
