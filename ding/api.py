@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
@@ -146,6 +147,16 @@ class StrictJsonParser(BaseParser):
             return strict_json.parse(parser_context["request"].body)
         except MalformedPayload as error:
             raise exceptions.ParseError(error.message) from error
+
+
+class JsonWhateverIsAsked(DefaultContentNegotiation):
+    """Where there is one kind of answer, no `Accept` and no `?format=` makes it a refusal: a POS sends what it likes."""
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
+        """The only one, or what fits best."""
+        if len(renderers) == 1:
+            return renderers[0], renderers[0].media_type
+        return super().select_renderer(request, renderers, format_suffix)
 
 
 class NewestFirst(CursorPagination):

@@ -26,8 +26,8 @@ class DingConfig(AppConfig):
     name = "ding"
 
     def ready(self) -> None:
-        """Register checks and the per-connection setting of SQLite."""
-        from ding import checks  # noqa: F401
+        """Register checks, signals, and the per-connection setting of SQLite."""
+        from ding import checks, sessions  # noqa: F401
         from ding.db import note_answer, raise_sqlite_parameter_limit, trust_recent_answer
         from ding.roles import set_roles
 

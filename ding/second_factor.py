@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from typing import Any
+from urllib.parse import urlencode
 
 import qrcode
 import qrcode.image.svg
@@ -92,13 +93,13 @@ def ask(request: HttpRequest, site: Any) -> HttpResponse:
     if passed(request):
         return _onward(request)
     if not has_device(user):
-        query = f"?next={request.GET['next']}" if request.GET.get("next") else ""
+        query = f"?{urlencode({'next': request.GET['next']})}" if request.GET.get("next") else ""
         return HttpResponseRedirect(reverse("admin:second_factor_set_up") + query)
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         device = match_token(user, form.cleaned_data["code"])
         if device is not None:
-            login(request, device)
+            _let_in(request, device)
             return _onward(request)
         audit.record("gave a wrong second factor", user)
         form.add_error(
@@ -135,7 +136,7 @@ def set_up(request: HttpRequest, site: Any) -> HttpResponse:
         if device.verify_token(form.cleaned_data["code"]):
             device.confirmed = True
             device.save(update_fields=["confirmed"])
-            login(request, device)
+            _let_in(request, device)
             audit.record("set up a second factor", user)
             context |= {"codes": _new_recovery_codes(user), "form": None}
             return TemplateResponse(request, "admin/ding/second_factor_set_up.html", context)
@@ -146,6 +147,12 @@ def set_up(request: HttpRequest, site: Any) -> HttpResponse:
         "key": " ".join(key[i : i + 4] for i in range(0, len(key), 4)),
     }
     return TemplateResponse(request, "admin/ding/second_factor_set_up.html", context)
+
+
+def _let_in(request: HttpRequest, device: Any) -> None:
+    # The session may do more from now on, so it gets a key that nobody knew before.
+    request.session.cycle_key()
+    login(request, device)
 
 
 def _qr_svg(text: str) -> bytes:

@@ -19,7 +19,7 @@ from django.urls import reverse_lazy
 from kombu import Queue
 
 from ding import strength
-from ding.logs import without_tokens
+from ding.logs import on_one_line, without_tokens
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -92,6 +92,8 @@ if BEHIND_TLS:
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
+# How many proxies of our own stand before ding and append to X-Forwarded-For; 0: the header is never heard.
+TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0, 0, 5)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -101,6 +103,8 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 refuse_weak("METRICS_TOKEN", strength.weakness(METRICS_TOKEN) if METRICS_TOKEN else "")
 # In one process and one minute; 0: no limit. Failures from one address: wrong keys, wrong signatures.
 FAILED_CALLS_PER_MINUTE = number("FAILED_CALLS_PER_MINUTE", 300, 0, 1_000_000)
+# Log-ins of staff from one address, right or wrong: each costs a hash that is meant to be slow.
+LOG_INS_PER_MINUTE = number("LOG_INS_PER_MINUTE", 30, 0, 1_000_000)
 # Calls of one API client in one scope.
 API_CALLS_PER_MINUTE = number("API_CALLS_PER_MINUTE", 60_000, 0, 1_000_000)
 # Calls of one API client for one restaurant that make ding call its POS.
@@ -150,6 +154,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "ding.sessions.IdleSessions",
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -187,6 +192,8 @@ PASSWORD_HASHERS = [
 ]
 LOGIN_REDIRECT_URL = "/admin/"
 SESSION_COOKIE_AGE = 12 * 3600
+# Staff who did nothing for so long must log in again; 0: only after the twelve hours.
+STAFF_IDLE_MINUTES = number("STAFF_IDLE_MINUTES", 120, 0, 720)
 
 # --- Staff ---
 # Everybody on the staff must set up a second factor (an authenticator app) at the next log-in.
@@ -414,6 +421,9 @@ TWILIO_ACCOUNT_SID = env.str("TWILIO_ACCOUNT_SID", default="")
 TWILIO_AUTH_TOKEN = env.str("TWILIO_AUTH_TOKEN", default="")
 TWILIO_FROM_NUMBER = env.str("TWILIO_FROM_NUMBER", default="")
 
+# SMS and e-mails to the guests of one restaurant in one day (UTC), resent ones too; 0: no limit.
+MESSAGES_PER_RESTAURANT_DAY = number("MESSAGES_PER_RESTAURANT_DAY", 10_000, 0, 10_000_000)
+
 # --- Telling staff ---
 # E-mail addresses that hear of every incident, comma-separated.
 ALERT_EMAIL = [address.strip() for address in env.list("ALERT_EMAIL", default=[])]
@@ -445,6 +455,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["ding.throttle.PerClient"],
     "DEFAULT_PARSER_CLASSES": ["ding.api.StrictJsonParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ding.api.JsonWhateverIsAsked",
     "DEFAULT_PAGINATION_CLASS": "ding.api.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "ding.schema.Schema",
     "EXCEPTION_HANDLER": "ding.api.handle_error",
@@ -494,7 +505,7 @@ LOGGING = {
                 *(
                     [structlog.processors.JSONRenderer()]
                     if LOG_FORMAT == "json"
-                    else [structlog.dev.ConsoleRenderer(colors=False)]
+                    else [on_one_line, structlog.dev.ConsoleRenderer(colors=False)]
                 ),
             ],
         }

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from unfold.sites import UnfoldAdminSite
 
 from ding import second_factor
 from ding.incidents.pages import open_for
 from ding.staff import restaurants_of
+from ding.throttle import log_ins
 
 
 class StaffSite(UnfoldAdminSite):
@@ -43,7 +47,18 @@ class StaffSite(UnfoldAdminSite):
         if request.method == "GET" and user.is_active and user.is_staff and not second_factor.passed(request):
             query = urlencode({"next": request.GET.get("next") or reverse("admin:index")})
             return HttpResponseRedirect(f"{reverse('admin:second_factor')}?{query}")
+        if request.method == "POST":
+            # Whatever the names: axes counts each of them alone, and each try costs a slow hash.
+            wait = log_ins.over(request.META.get("REMOTE_ADDR", ""), settings.LOG_INS_PER_MINUTE)
+            if wait:
+                return _wait_a_minute(request, wait)
         return super().login(request, extra_context)
+
+
+def _wait_a_minute(request: HttpRequest, seconds: float) -> HttpResponse:
+    response = TemplateResponse(request, settings.AXES_LOCKOUT_TEMPLATE, {"minute": True}, status=429)
+    response["Retry-After"] = str(math.ceil(seconds))
+    return response
 
 
 def _open_incidents(request: HttpRequest) -> int:

@@ -11,7 +11,7 @@ os.environ["POS_ALLOW_PLAIN_HTTP"] = "true"
 os.environ["LOG_LEVEL"] = "WARNING"
 # What counts calls counts them over all tests of a process.
 os.environ["FAILED_CALLS_PER_MINUTE"] = os.environ["API_CALLS_PER_MINUTE"] = "0"
-os.environ["COSTLY_CALLS_PER_MINUTE"] = "0"
+os.environ["COSTLY_CALLS_PER_MINUTE"] = os.environ["LOG_INS_PER_MINUTE"] = "0"
 os.environ.setdefault("DATABASE_URL", os.environ.get("TEST_DATABASE_URL", "sqlite://:memory:"))
 
 from ding.settings import *  # noqa: E402, F403

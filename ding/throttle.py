@@ -56,6 +56,7 @@ class Counter:
 
 failures = Counter()
 calls = Counter()
+log_ins = Counter()
 
 
 def note_failure(kind: str, who: str) -> float:

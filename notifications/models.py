@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from ding.db import UtcNow
+from menus.models import Restaurant
 from orders.models import Order
 from orders.status import OrderStatus
 
@@ -97,3 +98,17 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event} by {self.type}, {self.status}"
+
+
+class MessageQuota(models.Model):
+    """How many messages a restaurant sent on its last day with any (UTC); see `notifications.quota`."""
+
+    restaurant = models.OneToOneField(Restaurant, models.CASCADE, primary_key=True, related_name="+")
+    day = models.DateField()
+    sent = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        db_table = "MessageQuotas"
+
+    def __str__(self) -> str:
+        return f"{self.sent} messages of restaurant {self.restaurant_id} on {self.day}"

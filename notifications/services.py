@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from ding.db import insert_rows, transactional
 from menus.models import Restaurant
-from notifications import wording
+from notifications import quota, wording
 from notifications.channels import (
     ChannelDown,
     EmailChannel,
@@ -36,6 +36,9 @@ MOST_TRIES = 5
 FIRST_DELAY_SECONDS = 15.0
 RESTORED = "restored from a backup: it may have been sent before, so it is not sent again"
 STOPPED = "the worker stopped while sending: it may have arrived, so it is not sent again"
+USED_UP = (
+    "the restaurant's messages of today are used up (MESSAGES_PER_RESTAURANT_DAY): send it again tomorrow"
+)
 
 # What a guest is told in place of the status's name; at most 30 characters, for SMS templates take no more.
 _STATUS_WORDS = {
@@ -183,6 +186,8 @@ def _send(row: Notification, now: dt.datetime | None) -> bool:
     """Send a claimed row and write down what became of it. False: its channel is down."""
     channel_works = True
     try:
+        if not quota.take(row.order.restaurant_id, now or timezone.now()):
+            raise Refused(USED_UP)
         provider_id = _channel(row.type).send(_outgoing(row))
     except NotSent as error:
         channel_works = not isinstance(error, ChannelDown)

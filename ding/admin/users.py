@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
-from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -20,6 +20,7 @@ from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
 from ding import audit, second_factor
 from ding.staff import StaffAdmin
+from ding.throttle import log_ins
 from menus.models import Restaurant
 
 # Their own pages would show the keys themselves.
@@ -152,3 +153,24 @@ def note_log_out(sender: Any, request: HttpRequest, user: Any, **kwargs: Any) ->
     """Who left."""
     if user is not None and user.is_staff:
         audit.record("logged out", user, user=user)
+
+
+@receiver(user_login_failed)
+def note_failed_log_in(
+    sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
+) -> None:
+    """Who was tried, from where. The same statements for a name that nobody has; that name is not kept: a person in a
+    hurry types the password there.
+    """
+    if request is None:
+        return
+    name = str(credentials.get("username") or "")
+    account = User.objects.filter(username=name[:150]).first()
+    action = "failed to log in"
+    if getattr(request, "axes_locked_out", False):
+        # Told by axes at every further try: written down once a minute.
+        if log_ins.over((name, request.META.get("REMOTE_ADDR", "")), 1):
+            return
+        action = "was locked out"
+    with audit.acting_as("nobody"):
+        audit.record(action, account, note="" if account else "There is no such account.")

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from ding.errors import Conflict
 from ding.keys import create_api_key
+from notifications import quota
 from orders.models import ChangeSource, IdempotencyKey, Order, OrderStatusHistory
 from orders.services.statuses import cancel_order
 from orders.tests.factories import make_body, make_order
@@ -101,3 +103,10 @@ def test_guest_kitchen_and_worker_at_once_leave_one_unbroken_history() -> None:
         assert [old for old, _ in steps] == ["pending", *(new for _, new in steps[:-1])]
         assert order.status == steps[-1][1]
         assert order.status in ("delivered", "cancelled")
+
+
+def test_many_workers_send_no_more_messages_than_a_restaurant_has(settings: Any) -> None:
+    settings.MESSAGES_PER_RESTAURANT_DAY = 10
+    restaurant, now = make_place().restaurant, timezone.now()
+    taken = in_threads(8, lambda number: [quota.take(restaurant.pk, now) for _ in range(4)])
+    assert sum(map(sum, taken)) == 10
