@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ding.tests.security.test_matrix import call
+from ding.tests.security.world import ago
 from pos_integrations.errors import ConfigurationError, OutcomeUnknown, PosError, TransientError
 from pos_integrations.http import PosHttp
 from pos_integrations.models import RestaurantPosIntegration
@@ -245,3 +246,94 @@ def test_the_networks_that_an_operator_allows_are_no_wider_than_said():
     )
     with pytest.raises(ConfigurationError):
         http.post("http://192.168.11.1/", payload={})
+
+
+MORE = [
+    "[::ffff:0x7f.1]",
+    "[0:0:0:0:0:ffff:7f00:1]",
+    "[0000:0000:0000:0000:0000:0000:0000:0001]",
+    "[::1%251]",
+    "[fe80::5efe:7f00:1]",
+    "[2001:0:7f00:1::]",
+    "[5f00::1]",
+    "[100::1]",
+    "[2002:0a00:0001::1]",
+    "[64:ff9b::10.0.0.1]",
+    "127.0.0.1:80:80",
+    "127.0.0.1,example.com",
+    "127.0.0.1;example.com",
+    "0x7f.0x0.0x0.0x1",
+    "127.000.000.001",
+    "1.0.0.127.in-addr.arpa",
+    "%31%32%37.0.0.1",
+    "127.0.0.1\t",
+    " 127.0.0.1",
+    "127.0.0.1\x00",
+    "１２７.0.0.1",
+    "127.0.0.𝟏",
+    "٠",
+    "localhost%00",
+    "local\u00adhost",
+    "localhost\u200b",
+    "ip6-localhost",
+    "169.254.169.254.",
+    "169.254.43518",
+    "[fd00:ec2::254]",
+    "[::ffff:169.254.169.254]",
+    "100.88.222.5",
+    "192.88.99.1",
+    "0.1.2.3",
+    "255.255.255.255",
+    "user:@[::1]",
+    "@127.0.0.1",
+    "127.0.0.1/@example.com",
+    "[127.0.0.1]",
+    "[::1",
+    "::1",
+    "",
+]
+
+
+@pytest.mark.parametrize("host", MORE)
+def test_nor_is_any_odder_spelling(listener, host):
+    test_no_spelling_of_an_inner_address_is_called(listener, host)
+
+
+def test_whatever_address_stands_in_a_table_no_button_and_no_task_leads_inside(world, listener, settings):
+    """S20: written by plain SQL past every form; the integration's, the provider's, and those of a menu's pictures."""
+    from django.core.management import call_command
+
+    from menus.models import MenuImage
+    from pos_integrations import menu_images, menu_sync, outbound
+    from pos_integrations.models import OrderPush, PosProvider
+
+    settings.POS_ALLOWED_NETWORKS = []
+    settings.POS_ALLOW_PLAIN_HTTP = True
+    port, came = listener
+    integration, client = world.r1.integration, world.callers["super"]
+    page = "/admin/pos_integrations/restaurantposintegration/"
+    for number, host in enumerate([*LOOPBACK[::3], *PRIVATE[::5], *MORE[::3]]):
+        url = f"http{'s' * (number % 2)}://{host}:{port}/v1"
+        own = number % 3
+        RestaurantPosIntegration.objects.update(
+            endpoint=url if own else "", problem="", menu_sync_due_at=None
+        )
+        PosProvider.objects.update(base_api_url="" if own else url)
+        for action in ("test_connection", "sync_menu_now"):
+            answer = client.post(page, {"action": action, "_selected_action": [integration.pk]})
+            assert answer.status_code == 302
+        with contextlib.suppress(Exception):
+            call_command("check_integration", str(world.r1.restaurant.pk))
+        RestaurantPosIntegration.objects.update(menu_sync_due_at=ago(seconds=1), menu_sync_leased_until=None)
+        menu_sync.sync_due(integration.pk)
+        OrderPush.objects.update(
+            state="due", next_attempt_at=ago(seconds=1), expires_at=ago(hours=-1), integration=integration
+        )
+        for push in OrderPush.objects.all():
+            outbound.deliver(push.pk)
+        MenuImage.objects.all().delete()
+        MenuImage.objects.create(
+            restaurant=world.r1.restaurant, url=url, source_key=str(number), next_attempt_at=ago(seconds=1)
+        )
+        assert menu_images.copy_due() == 1
+    assert came == []

@@ -40,7 +40,7 @@ KEPT = {
 }
 
 
-def spoil(model):
+def spoil(model, text=HOSTILE):
     """Put the hostile text where the column takes it."""
     texts = {}
     for field in model._meta.concrete_fields:
@@ -48,7 +48,7 @@ def spoil(model):
             continue
         if field.name in KEPT or type(field).__module__.startswith("pos_integrations.fields"):
             continue
-        value = LINK if "url" in field.name else HOSTILE
+        value = LINK if "url" in field.name else text
         if field.max_length is None or field.max_length >= 30:
             texts[field.name] = value[: field.max_length or 500]
     constrained = {
