@@ -12,6 +12,7 @@ import random
 from types import SimpleNamespace
 
 import pytest
+from django.utils import timezone
 
 from ding.tests.conftest import server  # noqa: F401 - a fixture
 from orders.tests.factories import make_order
@@ -118,7 +119,7 @@ def tell(at, environ, app=None):
         told.update(status=int(status[:3]), headers={name.lower(): value for name, value in headers})
 
     body = b"".join((app or at.server.app)(environ, start_response))
-    if told["headers"].get("content-type", "").startswith("application/json"):
+    if told["status"] >= 400 and told["headers"].get("content-type", "").startswith("application/json"):
         answer = json.loads(body)
         if "error" in answer:
             answer["error"].pop("request_id", None)
@@ -126,7 +127,7 @@ def tell(at, environ, app=None):
     kept = {
         n: v
         for n, v in told["headers"].items()
-        if n in ("cache-control", "content-type", "location", "retry-after")
+        if n in ("cache-control", "content-encoding", "content-type", "etag", "location", "retry-after")
     }
     return told["status"], body, kept
 
@@ -340,3 +341,102 @@ def test_what_was_said_once_is_said_again_tomorrow_elsewhere_and_fifty_times(at)
     assert tell(at, environ_of(right))[0] == 200
     inbound.drain()
     assert at.order.history.count() == 1
+
+
+KEYS = (
+    "Bearer {key}", "bearer {key}", "BEARER {key}", "Bearer  {key}", "Bearer {key} ", "Bearer\t{key}", "{key}", "Token {key}",
+    "Bearer {cut}", "Bearer {key}x", "Bearer {upper}", "Bearer {other}", "Bearer {revoked}", "Bearer {narrow}", "Bearer",
+    "Bearer ", "", None, "Bearer {key},{key}", "Bearer {key}\n", "Bearer \x00", "Bearer é", "Bearer {key} x", "Basic {key}",
+)  # fmt: skip
+TAGS = (
+    None,
+    "",
+    "*",
+    "{etag}",
+    "W/{etag}",
+    '"x", {etag}',
+    "{etag},",
+    '"',
+    "{bare}",
+    '"' * 500,
+    "{etag}\n",
+    "W/*",
+    "\x00",
+)
+ENCODINGS = (
+    None,
+    "",
+    "gzip",
+    "gzip;q=0",
+    "*",
+    "*;q=0",
+    "identity;q=0",
+    "br",
+    "gzip;q=x",
+    "GZIP",
+    "gzip, ,",
+    "\x00",
+    "gzip;q=0.001",
+)
+
+
+def test_menus_by_both_ways(at):
+    from ding.keys import create_api_key
+    from ding.models import ApiKey
+
+    place, other = at.restaurant, at.other.restaurant
+    key = create_api_key(client="shop", scopes=["menu:read"], restaurants=[place])
+    revoked = create_api_key(client="gone", scopes=["menu:read"], restaurants=[place])
+    ApiKey.objects.filter(client="gone").update(revoked_at=timezone.now())
+    words = {
+        "{key}": key,
+        "{cut}": key[:-1],
+        "{upper}": key.swapcase(),
+        "{other}": create_api_key(client="other", scopes=["menu:read"], restaurants=[other]),
+        "{revoked}": revoked,
+        "{narrow}": create_api_key(client="narrow", scopes=["orders:read"], restaurants=[place]),
+    }
+    path, right = f"/api/restaurants/{place.pk}/menu", f"Bearer {key}"
+
+    def both(**changes):
+        plain = SimpleNamespace(path=path, raw=b"", headers={}, kind="", secret="")
+        asked = {"REQUEST_METHOD": "GET", "HTTP_AUTHORIZATION": right, "CONTENT_TYPE": None, **changes}
+        answers = [tell(at, environ_of(plain, **asked), app) for app in (at.server.app, at.server.django)]
+        (short, body, kept), (long, *rest) = answers
+        if short == 304:
+            rest[1].pop("content-type", None)  # of nothing
+        assert (short, body, kept) == (long, *rest), changes
+        assert short < 500
+        return answers[0][0]
+
+    assert [both() for _ in range(3)] == [200] * 3
+    statuses = []
+    for one in KEYS:
+        value = one
+        for word, text in words.items():
+            value = value and value.replace(word, text)
+        statuses.append(both(HTTP_AUTHORIZATION=value))
+    assert {200, 401, 403, 404} == set(statuses)
+    etag = etag_at(at, path, right)
+    for one in TAGS:
+        both(HTTP_IF_NONE_MATCH=one and one.replace("{etag}", etag).replace("{bare}", etag.strip('"')))
+    for one in ENCODINGS:
+        both(HTTP_ACCEPT_ENCODING=one)
+    for one in HEADERS:
+        if one.get("REQUEST_METHOD", "GET") == "GET" and "HTTP_AUTHORIZATION" not in one:
+            both(**one)
+    for end in ("/", "//", "\n", " ", "/x", "\x00", ";x", "/../menu"):
+        both(PATH_INFO=path + end)
+    for number in (other.pk, 0, 10**17, "٣".encode().decode("latin-1"), "1e3", "-1", "0" * 10 + str(place.pk), ""):
+        both(PATH_INFO=f"/api/restaurants/{number}/menu")
+
+
+def etag_at(at, path, right):
+    told = {}
+    environ = environ_of(
+        SimpleNamespace(path=path, raw=b"", headers={}, kind="", secret=""), REQUEST_METHOD="GET"
+    )
+    environ |= {"HTTP_AUTHORIZATION": right, "wsgi.input": io.BytesIO()}
+    environ.pop("raw")
+    b"".join(at.server.django(environ, lambda status, headers, *args: told.update(headers)))
+    return told["ETag"]

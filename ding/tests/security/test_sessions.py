@@ -16,6 +16,9 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
+from django_otp.oath import totp
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from ding import throttle
 from ding.audit import AuditEvent
@@ -278,3 +281,48 @@ def test_the_trail_is_only_read_even_by_a_superuser(anna):
     )
     assert answer.status_code in (200, 302, 403)
     assert AuditEvent.objects.filter(pk=event.pk, actor=event.actor).exists()
+
+
+# --- the second factor ----------------------------------------------------------------------------------
+
+
+def code_of(device):
+    return f"{totp(device.bin_key):06}"
+
+
+def test_codes_are_not_guessed_and_the_right_one_makes_a_new_key(anna):
+    device = TOTPDevice.objects.create(user=anna, confirmed=True)
+    recovery = StaticDevice.objects.create(user=anna)
+    recovery.token_set.create(token="recovery")
+    client = log_in()
+    page = "/admin/second-factor/"
+    assert not is_in(client)
+    for number in range(5):
+        assert client.post(page, {"code": f"{number:06}"}).status_code == 200
+    # Now not even the right ones, for a while that doubles each time.
+    for code in (code_of(device), "recovery"):
+        assert client.post(page, {"code": code}).status_code == 200
+        assert not is_in(client)
+    with later(minutes=5):
+        before = client.cookies["sessionid"].value
+        device.refresh_from_db()
+        assert client.post(page, {"code": code_of(device)}).status_code == 302
+        assert is_in(client)
+        assert client.cookies["sessionid"].value != before
+        thief = Client()
+        thief.cookies["sessionid"] = before
+        assert not is_in(thief)
+        # A code is good once.
+        again = log_in()
+        assert again.post(page, {"code": code_of(device)}).status_code == 200
+        assert not is_in(again)
+    assert [action for _, action, _, _ in trail()].count("gave a wrong second factor") >= 7
+
+
+def test_where_one_wanted_to_go_is_a_parameter_and_no_header(anna, settings):
+    settings.STAFF_SECOND_FACTOR = True
+    client = log_in()
+    answer = client.get("/admin/second-factor/", {"next": "/admin/?a=1&b=2\r\nX-Injected: 1"})
+    assert answer.status_code == 302
+    assert "\n" not in answer.headers["Location"]
+    assert answer.headers["Location"].count("&") == 0
