@@ -143,10 +143,9 @@ class CancelView(APIView):
 
 
 def _order_request(request: Request) -> OrderRequest:
-    wanted = OrderInput(data=request.data)
-    wanted.is_valid(raise_exception=True)
-    _check_sees(request, wanted.validated_data["restaurant_id"])
-    return wanted.as_request()
+    wanted = OrderInput.read(request.data)
+    _check_sees(request, wanted.restaurant_id)
+    return wanted
 
 
 def _caller(request: Request) -> Any:
