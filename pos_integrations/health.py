@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection
 from django.db.models import Count, Max, Min, QuerySet
 from django.utils import timezone
 
+from ding.paging import written_since
 from pos_integrations.configuration import account_for, adapter_of, http_for, secret_problem
 from pos_integrations.errors import PosError
 from pos_integrations.messages import Finding
@@ -102,7 +103,7 @@ def integrations_health(integrations: list[RestaurantPosIntegration]) -> list[di
     webhooks: dict[int, dict[str, int]] = {}
     last_webhook: dict[int, dt.datetime] = {}
     counted = (
-        WebhookLog.objects.filter(restaurant__in=restaurants, created_at__gte=since)
+        written_since(WebhookLog.objects.filter(restaurant__in=restaurants), since)
         .values("integration", "status")
         .annotate(count=Count("pk"), newest=Max("created_at"))
         .order_by()

@@ -24,6 +24,7 @@ from django.utils import timezone
 
 from ding.cockpit.kitchen import RECENTLY, STANDINGS, in_trouble, recent_trouble
 from ding.incidents.models import Incident
+from ding.paging import written_since
 from menus.models import Restaurant, zone_named
 from notifications.models import Notification, Status
 from orders.models import Order
@@ -111,7 +112,7 @@ def _zone(mine: Mine) -> ZoneInfo:
 
 def _orders(figures: Figures, mine: Mine) -> None:
     rows = (
-        Order.objects.filter(of(mine, "restaurant"), created_at__gte=figures.since)
+        written_since(Order.objects.filter(of(mine, "restaurant")), figures.since)
         .order_by()
         .values(quarter=QuarterHour("created_at"))
         .annotate(count=Count("pk"), sum=Sum("total"))
@@ -183,7 +184,7 @@ def _queues(figures: Figures, mine: Mine) -> None:
 
 def _webhooks(figures: Figures, mine: Mine) -> None:
     rows = (
-        WebhookLog.objects.filter(of(mine, "restaurant"), created_at__gte=figures.since)
+        written_since(WebhookLog.objects.filter(of(mine, "restaurant")), figures.since)
         .order_by()
         .values_list("status", "verdict")
         .annotate(count=Count("pk"))
