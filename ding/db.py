@@ -13,6 +13,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, ParamSpec, TypeVar
 
@@ -104,6 +105,23 @@ def database_now() -> dt.datetime:
         cursor.execute("SELECT UTC_TIMESTAMP(6)")
         now: dt.datetime = cursor.fetchone()[0]
     return now.replace(tzinfo=dt.UTC)
+
+
+def fetch(statement: str) -> Sequence[Sequence[Any]]:
+    """The rows of a statement without parameters.
+
+    On MariaDB without cursors, Django's and the driver's: they take half of what a small statement costs this process.
+    """
+    if connection.vendor == "mysql" and not connection.queries_logged:
+        with connection.wrap_database_errors:
+            connection.ensure_connection()
+            driver = connection.connection
+            driver.query(statement.encode())
+            rows: Sequence[Sequence[Any]] = driver.store_result().fetch_row(0)
+            return rows
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall()
 
 
 class RandomId(Func):
@@ -318,3 +336,14 @@ def note_answer(**kwargs: Any) -> None:
     used: Any = connections["default"]
     if used.connection is not None and used.health_check_done and not used.errors_occurred:
         used.answered_at = time.monotonic()
+
+
+@contextmanager
+def one_request() -> Iterator[None]:
+    """What Django does for a connection around each request, where there is no Django."""
+    used: Any = connections["default"]
+    if used.connection is not None:
+        used.close_if_unusable_or_obsolete()
+        trust_recent_answer()
+    yield
+    note_answer()

@@ -24,12 +24,12 @@ from django.http.request import split_domain_port, validate_host
 from django.test import RequestFactory
 
 from ding import breaker
-from ding.db import note_answer, trust_recent_answer
+from ding.db import one_request
 from ding.errors import NotFound
-from ding.keys import reader_of_menu
+from ding.menu_readers import reader_of_menu
 from ding.nudge import nudge
 from ding.throttle import calls
-from menus.rendering import kept_menu, knows, make_etag
+from menus.rendering import kept_menu, knows
 from menus.views import answer
 from pos_integrations import inbound, tasks
 from pos_integrations.messages import WebhookRequest
@@ -107,13 +107,7 @@ class ShortWay:
             return None
         began = breaker.moment()
         try:
-            if connection.connection is not None:
-                # As Django does at the beginning of each request.
-                connection.close_if_unusable_or_obsolete()
-                trust_recent_answer()
-            found = way(environ, *args)
-            note_answer()
-            return found
+            return way(environ, *args)
         except Error:
             # Django meets it too, and knows what to say.
             logger.debug("The short way met a database error.", exc_info=True)
@@ -156,11 +150,10 @@ def _is_for_us(host: str, scheme: str) -> bool:
 
 def _menu(environ: Environ, restaurant_id: int) -> Answer | None:
     scheme, _, key = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    facts = reader_of_menu(key.strip(), restaurant_id) if scheme.lower() == "bearer" else None
-    if facts is None:
+    reader = reader_of_menu(key.strip(), restaurant_id) if scheme.lower() == "bearer" else None
+    if reader is None:
         return None
-    client, *about = facts
-    etag = make_etag(restaurant_id, *about)
+    client, etag = reader
     known = knows(environ.get("HTTP_IF_NONE_MATCH", ""), etag)
     rendered = kept_menu(etag)
     if not known and rendered is None:
@@ -208,13 +201,14 @@ def _read_webhook(environ: Environ, match: re.Match[str]) -> _Webhook | None:
 
 
 def _take(environ: Environ, webhook: _Webhook) -> Answer | None:
-    reply = inbound.receive_again(
-        provider_name=webhook.provider,
-        topic_name=webhook.request.topic,
-        request=webhook.request,
-        public_id=webhook.public_id,
-        remote_address=environ.get("REMOTE_ADDR", ""),
-    )
+    with one_request():
+        reply = inbound.receive_again(
+            provider_name=webhook.provider,
+            topic_name=webhook.request.topic,
+            request=webhook.request,
+            public_id=webhook.public_id,
+            remote_address=environ.get("REMOTE_ADDR", ""),
+        )
     if reply is None or reply.status != 200:
         return None
     nudge(tasks.drain_webhooks)

@@ -9,11 +9,12 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from ding import short_way
-from ding.keys import create_api_key
+from ding import breaker, menu_readers, short_way
+from ding.keys import create_api_key, parts_of
 from ding.models import ApiKey
 from ding.throttle import calls
 from menus.models import Menu, Restaurant
+from menus.rendering import etag_of
 from menus.services import StockReport, change_stock
 from menus.tests.factories import BREAD, apply, make_restaurant
 
@@ -158,6 +159,42 @@ def test_the_limit_of_calls_holds_by_both_ways(server, restaurant, key, settings
     ]
     calls.clear()
     assert answers == [200] * 5 + [429] * 3
+
+
+def test_those_who_ask_together_share_a_statement_and_each_gets_what_is_his(
+    server, restaurant, key, django_assert_num_queries
+):
+    other = make_restaurant(name="Other")
+    apply(other)
+    chain = create_api_key(client="chain", scopes=["menu:read"], all_restaurants=True)
+    writer = create_api_key(client="writer", scopes=["orders:write"], all_restaurants=True)
+    ApiKey.objects.update(last_used_at=timezone.now())
+    keys = [parts_of(text)[0] for text in (key, chain, writer)] + ["0" * 12]
+    pairs = [(prefix, place.pk) for prefix in keys for place in (restaurant, other)]
+    with django_assert_num_queries(1):
+        readers = menu_readers._readers._work([*pairs, (keys[0], 0)])
+    version = Menu.objects.get(pk=restaurant.pk).version
+    tags = [etag_of(restaurant, version), etag_of(other, Menu.objects.get(pk=other.pk).version)]
+    told = [reader and (reader.client, reader.etag) for reader in readers]
+    assert told == [("shop", tags[0]), None, ("chain", tags[0]), ("chain", tags[1]), *[None] * 5]
+
+
+def test_who_shared_a_statement_that_hung_does_not_wait_once_more(server, restaurant, key, monkeypatch):
+    asked = []
+    monkeypatch.setattr(breaker, "SLOW_SECONDS", -1.0)
+
+    def hang(statement):
+        asked.append(statement)
+        raise OperationalError(2013, "Lost connection to server during query")
+
+    monkeypatch.setattr(menu_readers, "fetch", hang)
+    try:
+        for _ in range(3):
+            with pytest.raises(OperationalError):
+                menu_readers.reader_of_menu(key, restaurant.pk)
+    finally:
+        breaker.open_again()
+    assert len(asked) == 1
 
 
 def test_a_menu_without_a_version_is_left_to_django(server, restaurant, key):
