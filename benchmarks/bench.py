@@ -22,7 +22,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 import services
 
 from benchmarks import stack, table
-from benchmarks.load import Result, fire
+from benchmarks.load import Result, all_of, fire
 from benchmarks.measure import Figure, Spent, session_of, spending
 
 # Each belongs to a whole run but the last, which fills a database for minutes.
 PATHS = ("webhooks", "menu-sync", "menu-out", "orders", "push", "idle", "growth")
 DATABASE = "ding_bench"
+SLICES = 5
 
 
 class Bench:
@@ -139,13 +140,16 @@ class Bench:
         (self.folder / "delay").write_text(str(seconds))
 
     @contextmanager
-    def web(self, app: str = "ding.wsgi:application", **options: Any) -> Iterator[stack.Process]:
-        """A web server, ready."""
-        env = {**self.env, **options.pop("env", {})}
+    def web(
+        self, app: str = "ding.wsgi:application", *, port: int = 0, **options: Any
+    ) -> Iterator[stack.Process]:
+        """A web server, ready; at ding's port or another."""
+        port = port or self.port
+        env = {**self.env, **options.pop("env", {}), "PORT": str(port)}
         process = stack.web(env, app=app, **options)
         try:
             path = "/healthz" if app.startswith("ding.") else "/empty"
-            stack.wait_ready(self.port, path=path)
+            stack.wait_ready(port, path=path)
             yield process
         finally:
             process.stop()
@@ -159,9 +163,28 @@ class Bench:
 
     def fire(self, connections: int, requests: list[bytes], *, warm: bool = True, **options: Any) -> Result:
         """Load on the web server."""
+        port = options.pop("port", self.port)
         if warm and options.get("cycle"):
-            fire(self.port, connections, requests, seconds=0.3, cycle=True)
-        return fire(self.port, connections, requests, **options)
+            fire(port, connections, requests, seconds=0.3, cycle=True)
+        return fire(port, connections, requests, **options)
+
+    def beside(
+        self, web: stack.Process, requests: list[bytes], floors: Sequence[list[bytes]], floor_port: int
+    ) -> tuple[Result, list[Result], Spent]:
+        """ding and floors on a second server, a slice of time each in turn: what else the machine does meets all."""
+        sides = [(self.port, requests), *((floor_port, floor) for floor in floors)]
+        slices: list[list[Result]] = [[] for _ in sides]
+        spent, seconds = Spent(), self.seconds / SLICES
+        for port, sent in sides:
+            fire(port, 32, sent, seconds=0.3, cycle=True)
+        for _ in range(SLICES):
+            for (port, sent), results in zip(sides, slices, strict=True):
+                with self.spending(web=web) as one:
+                    results.append(fire(port, 32, sent, seconds=seconds, cycle=True))
+                if port == self.port:
+                    spent.add(one)
+        ours, *theirs = (all_of(results) for results in slices)
+        return ours, theirs, spent
 
 
 def free_port() -> int:

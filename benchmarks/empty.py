@@ -1,12 +1,13 @@
 """The floor of any web request: Django under ding's settings without middleware, and views that do nothing.
 
-`/empty` answers nothing, `/bytes` the file named by FLOOR_BYTES from memory, under the headers in the JSON of
-FLOOR_HEADERS; `/select` reads one row by its primary key before it answers nothing: the floor of whatever has to
-ask the database. Runs on the same server with the same options as ding.
+`/empty` answers nothing; `/bytes/…` the file of that name in the run's folder from memory, under the headers in the
+JSON beside it; `/select` reads one row by its primary key before it answers nothing: the floor of whatever has to ask
+the database. Runs on the same server with the same options as ding.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from pathlib import Path
@@ -22,9 +23,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ding.settings")
 settings.MIDDLEWARE = []
 settings.ROOT_URLCONF = __name__
 
-_file = os.environ.get("FLOOR_BYTES", "")
-_body = Path(_file).read_bytes() if _file else b""
-_headers: dict[str, str] = json.loads(os.environ.get("FLOOR_HEADERS", "{}"))
+_folder = Path(os.environ.get("BENCH_FOLDER", "."))
 
 
 @csrf_exempt
@@ -33,9 +32,15 @@ def empty(request: HttpRequest) -> HttpResponse:
     return HttpResponse(b"{}", content_type="application/json")
 
 
-def same_bytes(request: HttpRequest) -> HttpResponse:
+@functools.cache
+def _kept(name: str) -> tuple[bytes, dict[str, str]]:
+    return (_folder / name).read_bytes(), json.loads((_folder / f"{name}.headers").read_text())
+
+
+def same_bytes(request: HttpRequest, name: str) -> HttpResponse:
     """The same bytes to everybody."""
-    return HttpResponse(_body, headers=_headers)
+    body, headers = _kept(name)
+    return HttpResponse(body, headers=headers)
 
 
 def select(request: HttpRequest) -> HttpResponse:
@@ -46,5 +51,5 @@ def select(request: HttpRequest) -> HttpResponse:
     return HttpResponse(b"{}", content_type="application/json")
 
 
-urlpatterns = [path("empty", empty), path("bytes", same_bytes), path("select", select)]
+urlpatterns = [path("empty", empty), path("bytes/<slug:name>", same_bytes), path("select", select)]
 application = get_wsgi_application()

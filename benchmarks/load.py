@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 
@@ -41,6 +42,16 @@ class Result:
     def rate(self) -> float:
         """Requests per second."""
         return self.done / self.seconds if self.seconds else 0.0
+
+
+def all_of(parts: Sequence[Result]) -> Result:
+    """Several runs as one; of the times the medians of theirs."""
+    statuses: Counter[str] = Counter()
+    for part in parts:
+        statuses.update(part.statuses)
+    times = [median(getattr(part, name) for part in parts) for name in ("p50", "p95", "p99")]
+    seconds = sum(part.seconds for part in parts)
+    return Result(sum(part.done for part in parts), seconds, dict(statuses), *times)
 
 
 def fire(

@@ -86,6 +86,12 @@ class Spent:
     seconds: float = 0.0
     memory: dict[str, int] = field(default_factory=dict)
 
+    def add(self, other: Spent) -> None:
+        """That, too."""
+        self.seconds += other.seconds
+        for name, size in other.memory.items():
+            self.memory[name] = max(size, self.memory.get(name, 0))
+
     def per_1000(self, operations: int) -> float | None:
         """CPU seconds per 1,000 operations."""
         return round(self.seconds * 1000 / operations, 3) if operations else None
