@@ -26,6 +26,8 @@ from pos_integrations.outbound.settling import settle
 logger = logging.getLogger(__name__)
 
 _KEEP = "UPDATE OrderPushes SET request_body = %s WHERE id = %s AND state = %s AND attempts = %s"
+# Of an order: unless the POS may have taken an earlier call.
+_IN_NO_KITCHEN = (PushState.DUE, PushState.EXPIRED, PushState.REJECTED)
 
 
 def deliver(push_id: int) -> None:
@@ -81,8 +83,12 @@ class Call:
             self.adapter.update_rider(snapshot_of(order), rider, self.account, self.http)
             return PushResult()
         if push.kind == PushKind.CANCELLATION:
-            if push.order.pushes.filter(kind=PushKind.ORDER, state=PushState.SENDING).exists():
+            sent = push.order.pushes.get(kind=PushKind.ORDER)
+            if sent.state == PushState.SENDING:
                 raise TransientError("The order itself is on its way just now.", code="order_in_flight")
+            if not sent.maybe_taken and sent.state in _IN_NO_KITCHEN:
+                # It was on its way when it was cancelled, and did not get there.
+                return PushResult()
             self.adapter.cancel_order(snapshot_of(order), order.cancellation_reason, self.account, self.http)
             return PushResult()
         return self.adapter.save_order(snapshot_of(order), self.account, self.http, callback_url=url)

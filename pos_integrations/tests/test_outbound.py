@@ -757,6 +757,30 @@ def test_a_cancellation_waits_while_the_order_itself_is_on_its_way(committed, st
     assert [t.cancelled for t in pos.tickets()] == [True]
 
 
+@pytest.mark.parametrize(
+    ("became", "told"),
+    [
+        ({"state": "due"}, False),
+        ({"state": "rejected"}, False),
+        ({"state": "rejected", "maybe_taken": True}, True),
+        ({"state": "unknown", "maybe_taken": True}, True),
+        ({"state": "sent"}, True),
+    ],
+    ids=str,
+)
+def test_an_order_cancelled_on_its_way_is_cancelled_there_unless_it_never_came(db, pos, became, told):
+    push = place(connected_place(pos))
+    OrderPush.objects.update(state=PushState.SENDING)
+    cancel(push)
+    OrderPush.objects.filter(pk=push.pk).update(**became)
+    owed = cancellation(push)
+    outbound.deliver(owed.pk)
+    assert state(owed)[0] == "acknowledged"
+    assert owed.attempt_log.exclude(url="").exists() == told
+    outbound.deliver(push.pk)
+    assert pos.ledger.entries() == []
+
+
 def test_an_order_that_was_refused_needs_no_cancellation(db, pos):
     push = place(connected_place(pos))
     pos.misbehave_order(push.order.reference, "refuse")
