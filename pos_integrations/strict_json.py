@@ -15,7 +15,8 @@ from pos_integrations.errors import MalformedPayload
 MAX_DEPTH = 20
 MAX_NUMBER_LENGTH = 40
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# One that does not end reaches to the end: else each of a million quotes would be tried as a beginning.
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -65,6 +66,8 @@ def _depth(text: str) -> int:
         if character in "[{":
             depth += 1
             deepest = max(deepest, depth)
+            if deepest > MAX_DEPTH:
+                break
         else:
             depth -= 1
     return deepest

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -124,3 +126,38 @@ def test_a_key_that_is_there_twice_is_found_in_one_pass_over_many():
     names = ",".join(f'"{n}":1' for n in range(300_000))
     with pytest.raises(MalformedPayload, match="'299999' is there twice"):
         strict_json.parse(f'{{{names},"299999":1}}'.encode())
+
+
+# Each of these was, or would be, tried from every one of its characters by a careless expression.
+ENDLESS = (
+    (b"[" * 21, b'\\"'),
+    (b"[" * 21, b'"\\"'),
+    (b"[" * 21 + b'"', b"\\\\"),
+    (b"[" * 21 + b'"', b'\\"'),
+    (b"[" * 21, b'""'),
+    (b"[" * 21, b"\\"),
+    (b"", b"[]"),
+    (b"", b'{"'),
+    (b'{"a":"', b"\\ud800"),
+    (b"", b" \n"),
+    (b"1", b"0"),
+    (b"-", b"-"),
+)
+
+
+@pytest.mark.parametrize(
+    ("begin", "again"), ENDLESS, ids=[f"{begin[-3:]!r} {again!r}" for begin, again in ENDLESS]
+)
+def test_the_work_grows_with_the_body_and_not_with_its_square(begin, again):
+    def cost(size):
+        best = 9.0
+        for _ in range(3):
+            started = time.process_time()
+            for _ in range(3):
+                with contextlib.suppress(MalformedPayload):
+                    strict_json.parse(begin + again * (size // len(again)))
+            best = min(best, time.process_time() - started)
+        return best
+
+    # Sixteen times as much takes sixteen times as long; were it the square, 256 times.
+    assert cost(64_000) < 80 * max(cost(4_000), 0.00005)
