@@ -12,10 +12,10 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.test import Client
 
-from ding.cockpit.tests.conftest import chromium, committed, ding_url  # noqa: F401 - fixtures
 from ding.tests.security.test_stored_script import spoil
 from ding.tests.security.world import build, links_of
 from menus.models import Restaurant
+from pos_integrations.tests.conftest import committed, ding_url  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +28,7 @@ MOST_PAGES = 60
 
 
 @pytest.fixture
-def window(chromium):  # noqa: F811
+def window(chromium):
     """A browser in which every alert is heard, and every complaint of its policies."""
     context = chromium.new_context()
     page = context.new_page()
