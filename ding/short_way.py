@@ -184,7 +184,7 @@ def _read_webhook(environ: Environ, match: re.Match[str]) -> _Webhook | None:
     if (token and not public_id) or not (length.isascii() and length.isdigit() and len(length) < 10):
         return None
     try:
-        if int(length) > inbound.max_bytes(provider, topic):
+        if int(length) > inbound.max_bytes(provider, topic, public_id):
             return None
     except NotFound:
         return None

@@ -369,12 +369,12 @@ def test_only_json_is_taken(call, content_type):
     assert (code, error["code"]) == (415, "unsupported_media_type")
 
 
-def test_a_body_may_be_so_large_and_no_larger(call, settings):
-    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+def test_a_body_may_be_so_large_and_no_larger(call, monkeypatch):
+    monkeypatch.setattr("ding.api.MOST_BYTES", 100)
     assert call("POST", "/api/echo", '"' + "x" * 98 + '"').status_code == 200
     assert error_of(call("POST", "/api/echo", '"' + "x" * 99 + '"')) == (
         413,
-        {"code": "too_large", "message": "The body is larger than 10 MiB."},
+        {"code": "too_large", "message": "The body is larger than 1 MiB."},
     )
 
 

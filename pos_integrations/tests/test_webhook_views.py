@@ -28,7 +28,7 @@ from pos_integrations.tests.factories import (
 )
 
 ADDRESS = "/api/webhooks/petpooja/order-status"
-LIMIT = max_bytes("petpooja", "order-status")
+LIMIT = max_bytes("petpooja", "order-status", None)
 
 
 @pytest.fixture
@@ -137,6 +137,19 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(at, client):
         answer = client.generic("POST", ADDRESS, b"{}", "application/json", CONTENT_LENGTH=length)
         assert code_of(answer) == (413, "too_large")
     assert WebhookLog.objects.count() == 1
+
+
+def test_at_the_address_that_all_share_no_stranger_makes_us_read_megabytes(at, client):
+    """There the body is parsed before its proof: ten megabytes of `{},` would be hundreds in memory."""
+    raw = b"[" + b"{}," * (LIMIT // 3) + b"{}]"
+    shared = client.post(
+        "/api/webhooks/petpooja/menu", raw, "application/json", headers={"Authorization": "Bearer x"}
+    )
+    assert code_of(shared) == (413, "too_large")
+    # At an address of its own the proof comes first, and whole menus do.
+    own = f"/api/webhooks/petpooja/{at.integration.public_id}/menu/a-wrong-token"
+    assert client.post(own, raw, "application/json").status_code == 401
+    assert nothing_kept()
 
 
 # --- bodies ---------------------------------------------------------------------------------------------

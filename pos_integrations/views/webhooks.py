@@ -67,7 +67,7 @@ class WebhookView(APIView):
                 topic_name=topic,
                 request=WebhookRequest(
                     topic,
-                    _body(request._request, inbound.max_bytes(provider, topic)),
+                    _body(request._request, inbound.max_bytes(provider, topic, public_id)),
                     _headers(request),
                     token=token,
                 ),
