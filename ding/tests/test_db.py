@@ -217,23 +217,33 @@ def test_upsert_takes_a_new_statement_after_so_many_bytes_or_rows(
     with django_assert_num_queries(3):
         write(rows)
     monkeypatch.undo()
-    # Bytes as they are sent: a name in Devanagari has three for each character.
-    size = sum(len(v.encode()) if isinstance(v, str) else 8 for v in db._plain_row(rows[0]))
-    monkeypatch.setattr(db, "MAX_STATEMENT_BYTES", 5 * size)
-    with django_assert_num_queries(2):
+    monkeypatch.setattr(db, "MAX_STATEMENT_BYTES", 1)
+    with django_assert_num_queries(10):
         write(rows)
     assert Category.objects.count() == 10
+
+
+def test_rows_are_joined_to_statements_by_their_bytes(monkeypatch):
+    monkeypatch.setattr(db, "MAX_STATEMENT_BYTES", 10)
+    rows = [b"(1)", b"(2)", "(प)".encode(), b"(3)", b"(a long one)", b"(4)"]
+    assert list(db._joined(rows, b"V ", b";")) == [
+        b"V (1),(2);",
+        "V (प),(3);".encode(),
+        b"V (a long one);",
+        b"V (4);",
+    ]
+    assert list(db._joined([], b"V ", b";")) == []
 
 
 def test_one_statement_stays_below_the_packet_that_mariadb_takes(restaurant, django_assert_num_queries):
     # Everything in it has to be escaped or takes three bytes.
     rows = [
         (*category(restaurant, f"c{i}", "x")[:7], '{"a":"' + "पनीर" * 100_000 + '"}', NOW, NOW)
-        for i in range(6)
+        for i in range(9)
     ]
     with django_assert_num_queries(2):
         write(rows)
-    assert [len(c.details["a"]) for c in Category.objects.all()] == [400_000] * 6
+    assert [len(c.details["a"]) for c in Category.objects.all()] == [400_000] * 9
 
 
 # --- columns -------------------------------------------------------------------------------------------
