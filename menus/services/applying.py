@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import connection
 from django.utils import timezone
 
 from ding.db import transactional, upsert
 from ding.errors import Conflict
+from ding.garbage import garbage_later
 from menus.images import source_of
 from menus.models import (
     AddOnGroup,
@@ -22,6 +24,7 @@ from menus.models import (
     Menu,
     MenuRow,
     Restaurant,
+    Stocked,
     Tax,
     Variation,
 )
@@ -78,6 +81,7 @@ class MenuChanges:
 
 
 @transactional
+@garbage_later()
 def apply_menu(
     *,
     restaurant: Restaurant,
@@ -152,28 +156,17 @@ def apply_menu(
         return changes
 
     categories, _, _, groups, items, addon_items, variations = plans
-    categories.write({})
-    for plan in plans[1:4]:
-        plan.write({})
-    items.write(writer.ids(Category))
-    addon_items.write(writer.ids(AddOnGroup))
-    variations.write(writer.ids(Item))
+    for plan in (categories, *plans[1:4]):
+        plan.write()
+    items.write(Category)
+    addon_items.write(AddOnGroup)
+    variations.write(Item)
     bump_version(restaurant.pk, **whole, synced_at=writer.now)
     changes.version = row.version + 1
     return changes
 
 
 # --- comparing and writing --------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Known:
-    id: int
-    active: bool
-    content_hash: str
-    menu_in_stock: bool = True
-    in_stock: bool = True
-    pos_in_stock: bool | None = None
 
 
 class _Plan:
@@ -183,25 +176,20 @@ class _Plan:
         self.writer, self.model, self.kind = writer, model, kind
         self.counts = Counts()
         self.live_before: set[str] = set()
-        self.differing: list[dict[str, Any]] = []
+        # The rows to write, as tuples of these columns; a row's parent, by its external id, comes last.
+        self.columns: tuple[str, ...] = ()
+        self.differing: list[tuple[Any, ...]] = []
         self.gone: list[int] = []
         self.left: set[str] = set()
 
-    def write(self, parent_ids: Mapping[str, int]) -> None:
-        """Upsert what differs, deactivate what is gone: two statements at most."""
-        foreign_key = _PARENTS.get(self.model)
-        rows = []
-        for values in self.differing:
-            parent = values.pop("parent", None)
-            if foreign_key:
-                values[foreign_key] = parent_ids.get(parent)
-            rows.append(values)
-        if rows:
-            columns = list(rows[0])
+    def write(self, parents: type[MenuRow] | None = None) -> None:
+        """Upsert what differs, deactivate what is gone: three statements at most, with that for `parents`."""
+        if self.differing:
+            ids = self.writer.ids(parents) if parents else {}
             upsert(
                 self.model,
-                columns,
-                [tuple(values.values()) for values in rows],
+                self.columns,
+                self._rows(ids if parents else None),
                 key=("restaurant_id", "external_id"),
                 keep=("created_at",),
             )
@@ -209,6 +197,13 @@ class _Plan:
             self.model._default_manager.filter(pk__in=self.gone).update(
                 active=False, content_hash="", updated_at=self.writer.now
             )
+
+    def _rows(self, parent_ids: Mapping[str, int] | None) -> Iterator[tuple[Any, ...]]:
+        """The rows, each dropped when it is taken: a menu is large."""
+        self.differing.reverse()
+        while self.differing:
+            row = self.differing.pop()
+            yield row if parent_ids is None else (*row[:-1], parent_ids.get(row[-1]))
 
 
 _PARENTS: dict[type[MenuRow], str] = {Item: "category_id", AddOnItem: "group_id", Variation: "item_id"}
@@ -231,10 +226,10 @@ class _Writer:
         plan = _Plan(self, model, kind)
         known = self._known(model)
         left: set[str] = self.left.get(model, set())
-        plan.live_before = {external_id for external_id, row in known.items() if row.active}
+        plan.live_before = {external_id for external_id, row in known.items() if row[ACTIVE]}
         # An id that is there twice is one row: the last one, as in `parents`.
         wanted = {snapshot.external_id: snapshot for snapshot in snapshots}
-        for snapshot in wanted.values():
+        for external_id, snapshot in wanted.items():
             content: dict[str, Any] = {
                 "name": snapshot.name[:255],
                 "active": snapshot.active,
@@ -242,40 +237,31 @@ class _Writer:
                 **values_of(snapshot),
             }
             if parents is not None:
-                content["parent"] = parents.get(snapshot.external_id, "")
-            compared = content
-            if "image_url" in content:
-                # A new signature on an old picture is no change.
-                compared = {**content, "image_url": source_of(content["image_url"])}
-            digest = hashlib.blake2b(repr(compared).encode(), digest_size=16).hexdigest()
-            old = known.get(snapshot.external_id)
-            if old is not None and old.content_hash == digest:
+                content["parent"] = parents.get(external_id, "")
+            digest = _digest(content)
+            old = known.get(external_id)
+            if old is not None and old[CONTENT_HASH] == digest:
                 continue
-            if snapshot.external_id in left:
-                plan.left.add(snapshot.external_id)
+            if external_id in left:
+                plan.left.add(external_id)
                 continue
             if old is None:
                 plan.counts.added += 1
             else:
                 plan.counts.changed += 1
             if "menu_in_stock" in content:
-                content.update(_stock_after(content["menu_in_stock"], old))
-            plan.differing.append(
-                {
-                    "restaurant_id": self.restaurant_id,
-                    "external_id": snapshot.external_id,
-                    **content,
-                    "content_hash": digest,
-                    "created_at": self.now,
-                    "updated_at": self.now,
-                }
-            )
+                content["in_stock"], content["pos_in_stock"] = _stock_after(content["menu_in_stock"], old)
+            content |= {"content_hash": digest, "created_at": self.now, "updated_at": self.now}
+            if parents is not None:
+                content[_PARENTS[model]] = content.pop("parent")
+            plan.columns = ("restaurant_id", "external_id", *content)
+            plan.differing.append((self.restaurant_id, external_id, *content.values()))
         # A gone row has no hash, so it is found once and, when it comes back, written again. A live row
         # without a hash was written by other hands.
         gone = {
-            external_id: row.id
+            external_id: row[ID]
             for external_id, row in known.items()
-            if external_id not in wanted and (row.content_hash or row.active)
+            if external_id not in wanted and (row[CONTENT_HASH] or row[ACTIVE])
         }
         plan.left |= gone.keys() & left
         plan.gone = [row_id for external_id, row_id in gone.items() if external_id not in left]
@@ -288,25 +274,43 @@ class _Writer:
             model._default_manager.filter(restaurant_id=self.restaurant_id).values_list("external_id", "id")
         )
 
-    def _known(self, model: type[MenuRow]) -> dict[str, _Known]:
+    def _known(self, model: type[MenuRow]) -> dict[str, tuple[Any, ...]]:
+        """External id → what the constants below name. By plain SQL: of a row the ORM makes five times the work."""
         columns = ["external_id", "id", "active", "content_hash"]
-        if issubclass(model, (Item, Variation, AddOnItem)):
+        if issubclass(model, Stocked):
             columns += ["menu_in_stock", "in_stock", "pos_in_stock"]
-        rows = model._default_manager.filter(restaurant_id=self.restaurant_id).values_list(*columns)
-        return {external_id: _Known(*rest) for external_id, *rest in rows}
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {', '.join(columns)} FROM {connection.ops.quote_name(model._meta.db_table)} "  # noqa: S608
+                "WHERE restaurant_id = %s",
+                [self.restaurant_id],
+            )
+            return {row[0]: row for row in cursor.fetchall()}
 
 
-def _stock_after(menu_in_stock: bool, old: _Known | None) -> dict[str, bool | None]:
-    """A menu moves the stock only when it changed its own mind, and never staff's switch.
+# Where a known row has what.
+ID, ACTIVE, CONTENT_HASH, MENU_IN_STOCK, IN_STOCK, POS_IN_STOCK = range(1, 7)
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """Tells a row's content from any other. A new signature on an old picture is no change."""
+    url = content.get("image_url")
+    if url and (source := source_of(url)) != url:
+        content = {**content, "image_url": source}
+    return hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest()
+
+
+def _stock_after(menu_in_stock: bool, old: tuple[Any, ...] | None) -> tuple[bool, bool | None]:
+    """In stock, and what the POS says beside staff's switch. A menu moves the stock only when it changed its own mind, and never staff's switch.
 
     See `menus.models.Stocked`.
     """
     if old is None:
-        return {"in_stock": menu_in_stock, "pos_in_stock": None}
-    changed = old.menu_in_stock != menu_in_stock
-    if old.pos_in_stock is None:
-        return {"in_stock": menu_in_stock if changed else old.in_stock, "pos_in_stock": None}
-    return {"in_stock": old.in_stock, "pos_in_stock": menu_in_stock if changed else old.pos_in_stock}
+        return menu_in_stock, None
+    changed = bool(old[MENU_IN_STOCK]) != menu_in_stock
+    if old[POS_IN_STOCK] is None:
+        return menu_in_stock if changed else bool(old[IN_STOCK]), None
+    return bool(old[IN_STOCK]), menu_in_stock if changed else bool(old[POS_IN_STOCK])
 
 
 def _guard(items: _Plan, menu: MenuSnapshot, limit_percent: int) -> None:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from menus.serialization import discount_as_json, offers_as_json, opening_as_json
+from menus.snapshot import GroupOffer
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+@lru_cache(1024)
+def _list(texts: tuple[str, ...]) -> str:
+    """Of ten thousand dishes the taxes and order types are the same few lists."""
+    return _json(texts)
+
+
+def _offers(offers: tuple[GroupOffer, ...]) -> str:
+    return _json(offers_as_json(offers)) if offers else "[]"
 
 
 def category_values(category: Any) -> dict[str, Any]:
@@ -29,7 +39,7 @@ def tax_values(tax: Any) -> dict[str, Any]:
         "kind": tax.kind.value,
         "base": tax.base.value,
         "inclusive": tax.inclusive,
-        "order_types": _json(tax.order_types),
+        "order_types": _list(tax.order_types),
     }
 
 
@@ -49,13 +59,13 @@ def item_values(item: Any) -> dict[str, Any]:
         "description": item.description,
         "price": item.price,
         "packing_charge": item.packing_charge,
-        "tax_ids": _json(item.tax_ids),
+        "tax_ids": _list(item.tax_ids),
         "tax_inclusive": item.tax_inclusive,
         "tax_exempt": item.tax_exempt,
         "discount_exempt": item.discount_exempt,
         "liability": item.liability.value,
-        "order_types": _json(item.order_types),
-        "addon_groups": _json(offers_as_json(item.addon_groups)),
+        "order_types": _list(item.order_types),
+        "addon_groups": _offers(item.addon_groups),
         "diet": item.diet,
         "image_url": item.image_url,
         "prep_minutes": item.prep_minutes,
@@ -71,6 +81,6 @@ def variation_values(variation: Any) -> dict[str, Any]:
         "group_name": variation.group_name,
         "price": variation.price,
         "packing_charge": variation.packing_charge,
-        "addon_groups": _json(offers_as_json(variation.addon_groups)),
+        "addon_groups": _offers(variation.addon_groups),
         "menu_in_stock": True,
     }
