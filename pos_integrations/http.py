@@ -9,6 +9,7 @@ connection stood, nothing was sent (`TransientError`); after it, nobody knows (`
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import re
 import time
@@ -232,13 +233,12 @@ def _as_written(secrets: Sequence[str]) -> set[str]:
 def _read(response: HTTPResponse, max_bytes: int) -> bytes:
     if (response.headers.get("Content-Encoding") or "identity").lower() not in ("", "identity"):
         raise OutcomeUnknown("The POS sent a compressed answer, which was not asked for.", code="compressed")
-    chunks: list[bytes] = []
-    size = 0
+    # Grows in place: pieces and their sum would be a large menu twice.
+    content = io.BytesIO()
     while chunk := response.read(65_536):
-        size += len(chunk)
-        if size > max_bytes:
+        if content.tell() + len(chunk) > max_bytes:
             raise OutcomeUnknown(f"The POS's answer is larger than {max_bytes} bytes.", code="too_large")
-        chunks.append(chunk)
+        content.write(chunk)
     if response.length:
         raise OutcomeUnknown("The POS's answer was cut off.", code="no_answer")
-    return b"".join(chunks)
+    return content.getvalue()

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from ding.db import transactional
 from ding.errors import Conflict, DomainError
+from ding.garbage import garbage_later
 from menus.services import MenuHeld, apply_menu, lock_menu
 from menus.services.comparing import compare_menu, digest_of
 from menus.snapshot import MenuSnapshot
@@ -40,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 LEASE = dt.timedelta(minutes=5)
 # A menu is many times larger than any other answer.
-MENU_BYTES = 32 * 1024 * 1024
+MENU_BYTES = 64 * 1024 * 1024
 TRY_AGAIN = dt.timedelta(minutes=15)
 
 
@@ -246,7 +247,8 @@ def _run(
     if not (force or dry_run) and (made := known_again(integration, digest)):
         progress("done")
         return _unchanged(integration, made)
-    menu = adapter.read_menu_document(raw, account)
+    with garbage_later():
+        menu = adapter.read_menu_document(raw, account)
     del raw
     progress(f"comparing {len(menu.items)} items")
     try:

@@ -137,6 +137,11 @@ def test_only_the_time_and_the_signatures_are_left_out_of_the_hash():
     assert digest(signed.format("X=1")) == digest(signed.format("X=2&Y"))
     by_query = '"item_image_url":"https://images.example/image.php?id={}"'
     assert digest(by_query.format(1)) != digest(by_query.format(2))
+    # A signature ends with its text, and only the first question mark begins one.
+    after = '"item_image_url":"https://a.example/a.jpg?s=1","itemdescription":"Hot?{}"'
+    assert digest(after.format(1)) != digest(after.format(2))
+    two = '"item_image_url":"https://a.example/a?b={}.jpg?s=1"'
+    assert digest(two.format(1)) != digest(two.format(2))
     # Words inside a text are the menu's.
     inside = '"itemdescription": "\\"serverdatetime\\": \\"{}\\""'
     assert digest(inside.format(1)) != digest(inside.format(2))

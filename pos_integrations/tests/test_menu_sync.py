@@ -218,8 +218,8 @@ def test_the_limit_is_the_restaurant_s_own(integration, pos):
         ("html", "PetPooja gave no clear answer (HTTP 200)."),
         ("redirect", "The POS redirects elsewhere (HTTP 307), which is not followed. Check its address."),
         ("reset", "The connection to the POS broke or timed out after sending."),
-        ("half", "The connection to the POS broke or timed out after sending."),
-        ("huge=40", "larger than"),
+        ("half", "The POS's answer was cut off."),
+        ("huge=70", "larger than"),
         ("429=7", "PetPooja asks to wait (HTTP 429)."),
     ],
 )

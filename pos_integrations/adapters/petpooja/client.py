@@ -21,8 +21,8 @@ from pos_integrations.errors import (
 from pos_integrations.http import MASK, Answer, PosHttp
 from pos_integrations.messages import Account
 
-# Twenty thousand items are some 18 MiB.
-MAX_MENU_BYTES = 32 * 1024 * 1024
+# Fifty thousand items are some 60 MB.
+MAX_MENU_BYTES = 64 * 1024 * 1024
 MAX_WORDS = 500
 
 CREDENTIALS = {"app_key": "app key", "app_secret": "app secret", "access_token": "access token"}

@@ -13,7 +13,7 @@ import html
 import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import PlainValidator
 
@@ -28,7 +28,15 @@ MAX_MONEY = Decimal("99999999.99")
 MAX_RATE = Decimal("99999")
 MAX_RANK = 2**31 - 1
 
+# How many of a field's texts are remembered, and how long one may be.
+REMEMBERED = 2048
+LONGEST_REMEMBERED = 100
+
+T = TypeVar("T")
+
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{0,15})?|[+-]?\.\d{1,15}", re.ASCII)
+# What a rank nearly always is, and cannot be too large.
+_DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 _MINUTES = re.compile(r"(\d{1,4})(\.0+)?\s*(m|mins?|minutes?)?\.?", re.ASCII | re.IGNORECASE)
 # No database and no UTF-8 writer takes half a character; a NUL or a bell is never meant.
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -76,6 +84,8 @@ def texts(value: Any) -> tuple[str, ...]:
     Raises:
         ValueError: something in it is not text.
     """
+    if value == []:
+        return ()
     if isinstance(value, str):
         value = value.split(",")
     elif isinstance(value, dict):
@@ -116,6 +126,9 @@ def _name(value: Any) -> str:
 
 
 def _optional_name(value: Any) -> str:
+    if type(value) is str and value.isprintable() and "&" not in value:
+        # What `one_line` makes of such a text.
+        return _short(" ".join(value.split()), MAX_NAME)
     return _short(one_line(unescaped(_text(value))), MAX_NAME)
 
 
@@ -180,6 +193,8 @@ def _rate(value: Any) -> Decimal:
 
 
 def _whole(value: Any) -> int | None:
+    if type(value) is str and _DIGITS.fullmatch(value):
+        return int(value)
     if is_blank(value):
         return None
     number = _number(value)
@@ -279,6 +294,11 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
+def _spice_level(value: Any) -> str:
+    # All that is of use in an item's `item_info`.
+    return hoped_text(_object(value).get("spice_level")).replace("not-applicable", "")
+
+
 def _coded(meanings: dict[str, Any]) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
         code = _text(value).lower()
@@ -289,6 +309,32 @@ def _coded(meanings: dict[str, Any]) -> Callable[[Any], Any]:
     return read
 
 
+class Remembered(dict[str, T]):
+    """A reader that knows of a text that it has read what came out.
+
+    A menu's prices, flags and lists of taxes are the same few texts ten thousand times; and what is the same is
+    then in memory once. Texts alone are kept: to a dictionary `True`, 1 and 1.0 are one.
+    """
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+    def __init__(self, read: Callable[[Any], T]) -> None:
+        super().__init__()
+        self.read = read
+
+    def __call__(self, value: Any) -> T:
+        """Read `value`, or know it again."""
+        return self[value] if type(value) is str else self.read(value)
+
+    def __missing__(self, text: str) -> T:
+        value = self.read(text)
+        if len(text) <= LONGEST_REMEMBERED:
+            if len(self) >= REMEMBERED:
+                self.clear()
+            self[text] = value
+        return value
+
+
 def why(error: Any) -> str:
     """What pydantic found wrong with a field, as the words above or "is missing"."""
     cause = (error.get("ctx") or {}).get("error")
@@ -296,26 +342,26 @@ def why(error: Any) -> str:
 
 
 Text = Annotated[str, PlainValidator(_long_text)]
-Texts = Annotated[tuple[str, ...], PlainValidator(texts)]
+Texts = Annotated[tuple[str, ...], PlainValidator(Remembered(texts))]
 Id = Annotated[str, PlainValidator(read_id)]
-OptionalId = Annotated[str, PlainValidator(_optional_id)]
-Ids = Annotated[tuple[str, ...], PlainValidator(_ids)]
+OptionalId = Annotated[str, PlainValidator(Remembered(_optional_id))]
+Ids = Annotated[tuple[str, ...], PlainValidator(Remembered(_ids))]
 Name = Annotated[str, PlainValidator(_name)]
-OptionalName = Annotated[str, PlainValidator(_optional_name)]
+OptionalName = Annotated[str, PlainValidator(Remembered(_optional_name))]
 Url = Annotated[str, PlainValidator(_url)]
-Money = Annotated[Decimal | None, PlainValidator(_money)]
-Price = Annotated[Decimal, PlainValidator(_price)]
-Rate = Annotated[Decimal, PlainValidator(_rate)]
+Money = Annotated[Decimal | None, PlainValidator(Remembered(_money))]
+Price = Annotated[Decimal, PlainValidator(Remembered(_price))]
+Rate = Annotated[Decimal, PlainValidator(Remembered(_rate))]
 Whole = Annotated[int | None, PlainValidator(_whole)]
-Minutes = Annotated[int | None, PlainValidator(_minutes)]
+Minutes = Annotated[int | None, PlainValidator(Remembered(_minutes))]
 HopedFlag = Annotated[bool | None, PlainValidator(_hoped_flag)]
 RiderFlag = Annotated[bool | None, PlainValidator(_rider_flag)]
 HopedText = Annotated[str, PlainValidator(hoped_text)]
 HopedMinutes = Annotated[int | None, PlainValidator(_hoped_minutes)]
-On = Annotated[bool, PlainValidator(_flag(True))]
-Off = Annotated[bool, PlainValidator(_flag(False))]
-InStock = Annotated[bool, PlainValidator(_in_stock)]
-Rows = Annotated[list[Any], PlainValidator(rows)]
+On = Annotated[bool, PlainValidator(Remembered(_flag(True)))]
+Off = Annotated[bool, PlainValidator(Remembered(_flag(False)))]
+InStock = Annotated[bool, PlainValidator(Remembered(_in_stock))]
+SpiceLevel = Annotated[str, PlainValidator(_spice_level)]
 Object = Annotated[dict[str, Any], PlainValidator(_object)]
 
 # Their codes. Note that a tax and a service charge count "core" and "total" the other way round.

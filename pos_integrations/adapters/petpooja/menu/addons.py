@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from menus.snapshot import AddOnGroupSnapshot, AddOnItemSnapshot, GroupOffer
@@ -34,9 +34,11 @@ def addon_groups(document: Document, diets: Mapping[str, str]) -> Iterator[AddOn
 
 
 def offers(
-    document: Document, kind: str, external_id: str, raw: list[Any], choices: Mapping[str, int]
+    document: Document, kind: str, external_id: str, raw: Sequence[Any], choices: Mapping[str, int]
 ) -> tuple[GroupOffer, ...]:
     """The groups that an item or variation offers. `choices`: how many add-ons a guest can pick of each."""
+    if not raw:
+        return ()
     found: dict[str, GroupOffer] = {}
     for row in raw:
         offer = document.row(schema.Offer, row, external_id, kind)

@@ -9,40 +9,45 @@ would cost the restaurant its menu, and its floats would bend prices.
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from decimal import Decimal
+from functools import lru_cache, partial
 from typing import Any, TypeVar
-
-from pydantic import ValidationError
 
 from menus.snapshot import MenuProblem, OrderType
 from pos_integrations.adapters.petpooja import values
-from pos_integrations.adapters.petpooja.schema.row import Row
+from pos_integrations.adapters.petpooja.menu.stream import members
+from pos_integrations.adapters.petpooja.schema import menu as schema
+from pos_integrations.adapters.petpooja.schema.lenient import LenientRow, Spoilt, read, shown
 from pos_integrations.errors import MalformedPayload
 
 # Other numbers occur ("0,1,2") and mean nothing to us.
 ORDER_TYPES = {"1": OrderType.DELIVERY, "2": OrderType.PICKUP, "3": OrderType.DINE_IN}
 
 MAX_DETAIL_DEPTH = 6
-MAX_FOUND = 100
 MAX_PROBLEMS = 1000
 
-_ABSENT = object()
+# What is read row by row while the document is parsed.
+ROWS: dict[str, Callable[[Any], Any]] = {
+    "categories": partial(read, schema.Category),
+    "items": partial(read, schema.Item),
+    "addongroups": partial(read, schema.AddOnGroup),
+}
 
-R = TypeVar("R", bound=Row)
+L = TypeVar("L", bound=LenientRow)
 
 
 def load(raw: bytes) -> dict[str, Any]:
-    """The document in `raw`, numbers as `Decimal`.
+    """The document in `raw`, numbers as `Decimal`; the lists in `ROWS` as rows that are read.
 
     Raises:
         MalformedPayload: it is no JSON object.
     """
     try:
-        content = parse(raw.decode("utf-8-sig", "replace"))
+        content = members(raw, _DECODER, ROWS)
     except (ValueError, RecursionError) as error:
         raise MalformedPayload(f"The menu is not valid JSON: {error}") from error
-    if not isinstance(content, dict):
+    if content is None:
         raise MalformedPayload("The menu must be a JSON object.")
     return content
 
@@ -53,7 +58,7 @@ def parse(text: str) -> Any:
     Raises:
         ValueError, RecursionError
     """
-    return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=str)
+    return _DECODER.decode(text)
 
 
 def _number(digits: str) -> Decimal | str:
@@ -64,6 +69,9 @@ def _number(digits: str) -> Decimal | str:
         return digits
     plain = len(digits) <= values.MAX_DIGITS and abs(value.adjusted()) <= values.MAX_DIGITS
     return value if plain else digits
+
+
+_DECODER = json.JSONDecoder(parse_int=_number, parse_float=_number, parse_constant=str)
 
 
 class Document:
@@ -94,12 +102,11 @@ class Document:
             self.problem("menu", "", key, value, "taken as empty")
         return rows
 
-    def rows(self, model: type[R], raw: Iterable[Any], seen: set[str] | None = None) -> Iterator[R]:
+    def rows(self, model: type[L], raw: Iterable[Any], seen: set[str] | None = None) -> Iterator[L]:
         """The usable rows, each id once; `seen` holds the ids used elsewhere in the menu."""
         seen = set() if seen is None else seen
         for value in raw:
-            external_id = values.hoped_text(value.get(model.id_field)) if isinstance(value, dict) else ""
-            row = self.row(model, value, external_id)
+            row = self.row(model, value)
             if row is None:
                 continue
             if (key := getattr(row, model.id_field)) in seen:
@@ -108,26 +115,25 @@ class Document:
             seen.add(key)
             yield row
 
-    def row(self, model: type[R], raw: Any, external_id: str, kind: str = "") -> R | None:
-        """`raw` as a `model`; None when something essential in it cannot be used."""
-        kind = kind or model.kind
-        if not isinstance(raw, dict):
-            self.problem(kind, external_id, "", raw, "left out (is not an object)")
-            return None
-        try:
-            return model.model_validate(raw)
-        except ValidationError as error:
-            bad = {str(part["loc"][0]): values.why(part) for part in error.errors(include_url=False)}
-        lost = {field for field in bad if field in model.essential or model.model_fields[field].is_required()}
-        for field, why in bad.items():
-            done = "left out" if field in lost else "ignored"
-            self.problem(kind, external_id, field, raw.get(field, _ABSENT), f"{done} ({why})")
-        return None if lost else model.model_validate({key: raw[key] for key in raw if key not in bad})
+    def row(self, model: type[L], raw: Any, owner: str = "", kind: str = "") -> L | None:
+        """`raw`, read already or not, as a `model`; None when something essential in it cannot be used.
+
+        `owner`, `kind`: how a report names a row that has no id of its own.
+        """
+        row = raw if isinstance(raw, (model, Spoilt)) else read(model, raw)
+        if not isinstance(row, Spoilt):
+            return row
+        for field, found, done in row.lines:
+            self.problem(kind or model.kind, row.external_id or owner, field, found, done)
+        left: L | None = row.row
+        return left
 
     def refer(
         self, kind: str, external_id: str, field: str, ids: tuple[str, ...], known: Container[str]
     ) -> tuple[str, ...]:
         """Those of `ids` that are in the menu."""
+        if all(one in known for one in ids):
+            return ids
         for missing in ids:
             if missing not in known:
                 self.problem(kind, external_id, field, missing, "ignored (not in the menu)")
@@ -137,7 +143,7 @@ class Document:
         self, kind: str, external_id: str, field: str, ids: tuple[str, ...]
     ) -> tuple[OrderType, ...] | None:
         """Empty: all of them. None: only such as we do not know, which must not become "all"."""
-        known = known_types(ids, ORDER_TYPES)
+        known = _our_types(ids)
         if ids and not known:
             self.problem(kind, external_id, field, ",".join(ids), "switched off (no order type that we know)")
             return None
@@ -145,7 +151,7 @@ class Document:
 
     def problem(self, kind: str, external_id: str, field: str, found: Any, done: str) -> None:
         """Something could not be used as it stands: where, what was `found`, what was `done`."""
-        self.problems.append(MenuProblem(kind, external_id, field, _found(found), done))
+        self.problems.append(MenuProblem(kind, external_id, field, shown(found), done))
 
     def reported(self) -> tuple[MenuProblem, ...]:
         """The problems, but not a hundred thousand of them."""
@@ -154,6 +160,11 @@ class Document:
             return tuple(self.problems)
         rest = MenuProblem("menu", "", "", f"{more} more problems", "not listed")
         return (*self.problems[:MAX_PROBLEMS], rest)
+
+
+@lru_cache(1024)
+def _our_types(codes: tuple[str, ...]) -> tuple[OrderType, ...]:
+    return known_types(codes, ORDER_TYPES)
 
 
 def known_types(codes: Iterable[str], meanings: dict[str, OrderType]) -> tuple[OrderType, ...]:
@@ -174,15 +185,3 @@ def plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list):
         return [plain(part, depth + 1) for part in value]
     return value
-
-
-def _found(value: Any) -> str:
-    if value is _ABSENT:
-        return "nothing"
-    if value is None:
-        return "null"
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "a list"
-    return values.clean(str(value))[:MAX_FOUND]

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from menus.snapshot import ItemSnapshot, Liability, VariationSnapshot
-from pos_integrations.adapters.petpooja import values
 from pos_integrations.adapters.petpooja.menu.addons import offers
 from pos_integrations.adapters.petpooja.menu.document import Document, plain
 from pos_integrations.adapters.petpooja.schema import menu as schema
@@ -34,8 +33,7 @@ class Surroundings:
 def items(document: Document, around: Surroundings) -> Iterator[ItemSnapshot]:
     """All items that can be sold at a price we know."""
     seen: set[str] = set()
-    raw = map(_without_leftover, document.listed("items", expected=True))
-    for row in document.rows(schema.Item, raw):
+    for row in document.rows(schema.Item, _taken(document.listed("items", expected=True))):
         variations = tuple(_variations(document, row, seen, around))
         if row.variation and not variations:
             done = "left out (no variation can be used)"
@@ -76,6 +74,13 @@ def items(document: Document, around: Surroundings) -> Iterator[ItemSnapshot]:
         )
 
 
+def _taken(rows: list[Any]) -> Iterator[Any]:
+    """Each of them, dropped as soon as it is used: they are many."""
+    rows.reverse()
+    while rows:
+        yield rows.pop()
+
+
 def _variations(
     document: Document, item: schema.Item, seen: set[str], around: Surroundings
 ) -> Iterator[VariationSnapshot]:
@@ -93,11 +98,6 @@ def _variations(
         )
 
 
-def _without_leftover(row: Any) -> Any:
-    """With variations the item's own price is "0" or a leftover: not even looked at."""
-    return {**row, "price": None} if isinstance(row, dict) and row.get("variation") else row
-
-
 def _details(document: Document, row: schema.Item) -> dict[str, Any]:
     """What is for display only. Their misspelt `protien` ends here."""
     nutrition = {("protein" if key == "protien" else key): value for key, value in row.nutrition.items()}
@@ -105,7 +105,7 @@ def _details(document: Document, row: schema.Item) -> dict[str, Any]:
     details = {
         "tags": list(row.item_tags),
         "cuisine": list(row.cuisine),
-        "spice_level": values.hoped_text(row.item_info.get("spice_level")).replace("not-applicable", ""),
+        "spice_level": row.item_info,
         "markup_price": str(row.markup_price) if row.markup_price else "",
         "favorite": row.item_favorite,
         "recommended": row.is_recommend,

@@ -9,21 +9,38 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-_TIME, _IMAGE = b'"serverdatetime"', b'image_url"'
+_TIME = b'"serverdatetime"'
 _TEXT = re.compile(rb'\s*:\s*"([^"]*)"')
 # Only where the path itself names a picture: else the query says which one it is.
-_SIGNED = re.compile(rb'\s*:\s*"[^"?]*\.(?:jpe?g|png|webp|gif)(\?[^"]*)"', re.IGNORECASE)
+_PICTURE = re.compile(rb'image_url"\s*:\s*"[^"?]*\.(?:jpe?g|png|webp|gif)\Z', re.IGNORECASE)
+LONGEST_ADDRESS = 2000
+# Between a member's name and its text: a colon, and space.
+BEFORE = 40
 
 
-def _spans(raw: bytes, name: bytes, value: re.Pattern[bytes]) -> Iterator[tuple[int, int]]:
-    """Where the moving part of each member of that name stands. `find`, for a pattern would walk megabytes."""
-    at = raw.find(name)
+def _times(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Where the times of day stand. By `find`, for a pattern would walk through megabytes."""
+    at = raw.find(_TIME)
     while at >= 0:
-        end = at + len(name)
+        end = at + len(_TIME)
         # A name inside a text would have its quotes escaped.
-        if raw[at - 1 : at] != b"\\" and raw[end - 2 : end - 1] != b"\\" and (found := value.match(raw, end)):
+        if raw[at - 1 : at] != b"\\" and raw[end - 2 : end - 1] != b"\\" and (found := _TEXT.match(raw, end)):
             yield found.span(1)
-        at = raw.find(name, end)
+        at = raw.find(_TIME, end)
+
+
+def _signatures(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Where the queries of pictures' addresses stand: each from its question mark to the closing quote."""
+    at = raw.find(b"?")
+    while at >= 0:
+        end = raw.find(b'"', at)
+        if end < 0:
+            return
+        begin = raw.rfind(b'"', max(0, at - LONGEST_ADDRESS), at)
+        if begin >= 0 and _PICTURE.search(raw, max(0, begin - BEFORE), at):
+            yield at, end
+        # Of one text only the first question mark counts.
+        at = raw.find(b"?", end)
 
 
 def digests(raw: bytes) -> tuple[str, str]:
@@ -31,8 +48,9 @@ def digests(raw: bytes) -> tuple[str, str]:
 
     Piece by piece: a menu is large.
     """
-    times, signatures = list(_spans(raw, _TIME, _TEXT)), list(_spans(raw, _IMAGE, _SIGNED))
-    stable, signed = hashlib.blake2b(digest_size=32), hashlib.blake2b(digest_size=32)
+    times, signatures = list(_times(raw)), list(_signatures(raw))
+    # Twice as fast as others where the processor helps, and nearly all do.
+    stable, signed = hashlib.sha256(), hashlib.sha256()
     view, at = memoryview(raw), 0
     for begin, end in sorted(times + signatures):
         stable.update(view[at:begin])

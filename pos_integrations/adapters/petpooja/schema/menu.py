@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 from menus.snapshot import AmountKind, ChargeBase, PackingMode
-from pos_integrations.adapters.petpooja.schema.row import Row
+from pos_integrations.adapters.petpooja.schema.lenient import LenientRow, rows_of
 from pos_integrations.adapters.petpooja.values import (
     Backward,
     CoreOrTotal,
@@ -26,8 +28,8 @@ from pos_integrations.adapters.petpooja.values import (
     PercentOrFixed,
     Price,
     Rate,
-    Rows,
     Scope,
+    SpiceLevel,
     Text,
     Texts,
     TotalOrCore,
@@ -36,7 +38,8 @@ from pos_integrations.adapters.petpooja.values import (
 )
 
 
-class Details(Row):
+@dataclass(slots=True, kw_only=True)
+class Details(LenientRow):
     """`restaurants[0].details`: who the menu is for, and the charges."""
 
     kind = "restaurant"
@@ -60,7 +63,8 @@ class Details(Row):
     packaging_charge_type: NamedKind = AmountKind.FIXED
 
 
-class Category(Row):
+@dataclass(slots=True, kw_only=True)
+class Category(LenientRow):
     """`categories[]`."""
 
     kind = "category"
@@ -77,7 +81,8 @@ class Category(Row):
     tags: Texts = ()
 
 
-class Heading(Row):
+@dataclass(slots=True, kw_only=True)
+class Heading(LenientRow):
     """`parentcategories[]` and `group_categories[]`."""
 
     kind = "heading"
@@ -90,7 +95,8 @@ class Heading(Row):
     image_url: Url = ""
 
 
-class Attribute(Row):
+@dataclass(slots=True, kw_only=True)
+class Attribute(LenientRow):
     """`attributes[]`: their word for a diet."""
 
     kind = "attribute"
@@ -100,7 +106,8 @@ class Attribute(Row):
     attribute: Name
 
 
-class Offer(Row):
+@dataclass(slots=True, kw_only=True)
+class Offer(LenientRow):
     """`addon[]` of an item or a variation."""
 
     addon_group_id: Id
@@ -108,7 +115,11 @@ class Offer(Row):
     addon_item_selection_max: Whole = None
 
 
-class Variation(Row):
+Offers = Annotated[Sequence[Any], rows_of(Offer)]
+
+
+@dataclass(slots=True, kw_only=True)
+class Variation(LenientRow):
     """`variation[]` of an item. `id` is its own; `variationid` is shared by many items."""
 
     kind = "variation"
@@ -122,10 +133,14 @@ class Variation(Row):
     active: On = True
     item_packingcharges: Money = None
     variationrank: Whole = None
-    addon: Rows = []
+    addon: Offers = ()
 
 
-class ComboPart(Row):
+Variations = Annotated[Sequence[Any], rows_of(Variation)]
+
+
+@dataclass(slots=True, kw_only=True)
+class ComboPart(LenientRow):
     """`combo_items[]` of an item."""
 
     kind = "combo"
@@ -136,7 +151,11 @@ class ComboPart(Row):
     quantity: Text = ""
 
 
-class Item(Row):
+Combo = Annotated[Sequence[Any], rows_of(ComboPart)]
+
+
+@dataclass(slots=True, kw_only=True)
+class Item(LenientRow):
     """`items[]`. `itemallowvariation` and `itemaddonbasedon` are not read: they contradict the lists."""
 
     kind = "item"
@@ -166,16 +185,22 @@ class Item(Row):
     minimumpreparationtime: Minutes = None
     cuisine: Texts = ()
     item_tags: Texts = ()
-    item_info: Object = {}
+    item_info: SpiceLevel = ""
     item_image_url: Url = ""
     variation_groupname: OptionalName = ""
-    variation: Rows = []
-    addon: Rows = []
-    combo_items: Rows = []
-    nutrition: Object = {}
+    variation: Variations = ()
+    addon: Offers = ()
+    combo_items: Combo = ()
+    nutrition: Object = field(default_factory=dict)
+
+    @classmethod
+    def looked_at(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        """With variations the item's own price is "0" or a leftover: not even looked at."""
+        return {**raw, "price": None} if raw.get("variation") else raw
 
 
-class AddOn(Row):
+@dataclass(slots=True, kw_only=True)
+class AddOn(LenientRow):
     """`addongroupitems[]`."""
 
     kind = "add-on"
@@ -189,7 +214,11 @@ class AddOn(Row):
     addonitem_rank: Whole = None
 
 
-class AddOnGroup(Row):
+AddOns = Annotated[Sequence[Any], rows_of(AddOn)]
+
+
+@dataclass(slots=True, kw_only=True)
+class AddOnGroup(LenientRow):
     """`addongroups[]`."""
 
     kind = "add-on group"
@@ -199,10 +228,11 @@ class AddOnGroup(Row):
     addongroup_name: Name
     active: On = True
     addongroup_rank: Whole = None
-    addongroupitems: Rows = []
+    addongroupitems: AddOns = ()
 
 
-class Tax(Row):
+@dataclass(slots=True, kw_only=True)
+class Tax(LenientRow):
     """`taxes[]`."""
 
     kind = "tax"
@@ -221,7 +251,8 @@ class Tax(Row):
     rank: Whole = None
 
 
-class Discount(Row):
+@dataclass(slots=True, kw_only=True)
+class Discount(LenientRow):
     """`discounts[]`. Whatever narrows it is essential: unread, it would give too much away."""
 
     kind = "discount"
