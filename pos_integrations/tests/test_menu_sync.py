@@ -289,14 +289,14 @@ def test_a_failure_half_way_leaves_no_half_of_a_menu(committed, pos):
 
 def test_of_syncs_at_once_one_runs_and_the_others_are_told(committed, pos, monkeypatch):
     integration = connect(pos, make_restaurant())
-    told, fetch = threading.Semaphore(0), menu_sync._fetch
+    told, look = threading.Semaphore(0), menu_sync.digest_of_document
 
-    def fetch_once_the_others_were_told(*args):
+    def look_once_the_others_were_told(*args):
         for _ in range(3):
             assert told.acquire(timeout=20)
-        return fetch(*args)
+        return look(*args)
 
-    monkeypatch.setattr(menu_sync, "_fetch", fetch_once_the_others_were_told)
+    monkeypatch.setattr(menu_sync, "digest_of_document", look_once_the_others_were_told)
 
     def work(number):
         try:
