@@ -33,7 +33,7 @@ from pos_integrations.models import MenuRequest, OrderPush, OrderPushAttempt, We
 CHUNK = 1000
 # After each chunk so many times as long as it took: those who are served beside it must not feel it. Some thousand rows
 # go in a second all the same.
-REST = 4
+REST = 9
 
 
 @dataclass(frozen=True, slots=True)
