@@ -24,7 +24,7 @@ TAG = "\"'><script>alert(1)</script><img src=x onerror=alert(2)><svg/onload=aler
 EXPRESSION = "'-alert(4)-'\\'-alert(5)-//\"-alert(6)-\"`${alert(7)}`{{constructor.constructor('alert(8)')()}}"
 CLOSING = "</script></title></textarea></style><script>alert(9)</script>--><x-x x-init=alert(10) x-data>"
 SHORT = "'-alert(11)-'"
-MOST_PAGES = 60
+MOST_PAGES = 45
 
 
 @pytest.fixture
