@@ -151,9 +151,10 @@ def make_orders(
 
 
 def _hide(models: Any) -> None:
-    from pos_integrations.models import OrderPush
+    """No worker shall push what the others are copies of; one that runs may be at it, so nothing is deleted."""
+    from pos_integrations.models import OrderPush, PushState
 
-    OrderPush.objects.filter(order__in=list(models)).delete()
+    OrderPush.objects.filter(order__in=list(models)).update(state=PushState.REJECTED, next_attempt_at=None)
 
 
 def _copy(cursor: Any, table: str, where: str, count: int, changed: dict[str, str]) -> None:
