@@ -145,6 +145,7 @@ class Bench:
     ) -> Iterator[stack.Process]:
         """A web server, ready; at ding's port or another."""
         port = port or self.port
+        options.setdefault("workers", 1 if self.short else 2)
         env = {**self.env, **options.pop("env", {}), "PORT": str(port)}
         process = stack.web(env, app=app, **options)
         try:
