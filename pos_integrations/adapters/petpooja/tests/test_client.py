@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import requests
 import responses
 from responses import matchers
 
@@ -279,7 +278,7 @@ def test_half_a_menu_is_no_menu(network, account, body):
 
 
 def test_no_connection_sent_nothing(network, delivery_order, account):
-    network.post(f"{BASE}/save_order", body=requests.ConnectionError("refused"))
+    network.post(f"{BASE}/save_order", body=TransientError("No connection to the POS."))
     with pytest.raises(TransientError):
         POS.save_order(delivery_order, account, PosHttp(), callback_url=CALLBACK)
 
