@@ -205,7 +205,7 @@ class PosAdapter:
         """The POS's id of the restaurant that the body names.
 
         Raises:
-            MalformedPayload: it names none.
+            MalformedPayload: it names none; or something else is wrong of which this POS wants to hear at once.
         """
         raise NotImplementedError
 

@@ -101,6 +101,33 @@ def test_a_dashboard_call_of_nonsense_is_taken_or_refused_in_petpoojas_words(
     assert own_errors() == []
 
 
+def test_a_dashboard_call_that_is_told_of_a_success_has_its_effect(at, client):
+    for topic, body in (("stock", STOCK), ("store-status-update", STORE)):
+        for variant in variants(body):
+            post(client, address(at, topic), variant)
+    while inbound.drain():
+        pass
+    # Not in the menu is another matter: the menu that has it may be on its way.
+    assert not WebhookLog.objects.filter(verdict="malformed").exists()
+
+
+@pytest.mark.parametrize(
+    ("topic", "body", "words"),
+    [
+        ("stock", STOCK | {"type": "table"}, "type is neither item nor addon."),
+        ("stock", STOCK | {"inStock": "perhaps"}, "inStock is neither true nor false."),
+        ("stock", STOCK | {"itemID": []}, "itemID is missing."),
+        ("store-status-update", STORE | {"store_status": 7}, "store_status is neither 1 nor 0."),
+    ],
+)
+def test_a_dashboard_call_that_cannot_be_understood_hears_why(at, client, topic, body, words):
+    answer = post(client, address(at, topic), body)
+    assert (answer.status_code, answer.json()["status"], answer.json()["message"]) == (400, "failed", words)
+    assert not WebhookLog.objects.exists()
+    wrong_secret = address(at, topic).replace(SECRET, "x" * len(SECRET))
+    assert post(client, wrong_secret, body).status_code == 401
+
+
 def test_a_callback_of_nonsense_is_taken_or_refused_and_the_order_stays_whole(sent, client):
     order = sent.push.order
     for variant in variants(CALLBACK | {"orderID": order.reference}, but=("status",)):

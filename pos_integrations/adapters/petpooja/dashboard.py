@@ -38,13 +38,22 @@ TOPICS = (MENU, STOCK, STORE_STATUS_GET, STORE_STATUS_UPDATE)
 STOCK_TYPES = {"item": False, "addon": True}
 
 
-def menu_account(request: WebhookRequest) -> str:
-    """The mapping code in a pushed menu, which has no `restID`.
+def account_ref(request: WebhookRequest) -> str:
+    """The mapping code in a body that can be understood; a pushed menu has no `restID`.
+
+    All of a small body is looked at: what cannot be understood has no effect, and whoever sent it must not hear
+    of a success.
 
     Raises:
-        MalformedPayload: there is none.
+        MalformedPayload: there is none, or the rest makes no sense.
     """
-    return mapping_code(load(request.body))
+    if request.topic == MENU.name:
+        return mapping_code(load(request.body))
+    if request.topic == STOCK.name:
+        return _stock_push(request)[0].restID
+    if request.topic == STORE_STATUS_UPDATE.name:
+        return _store_push(request)[0].restID
+    return bodies.read(incoming.StorePush, request).restID
 
 
 def menu(request: WebhookRequest, account: Account) -> list[Event]:
@@ -62,15 +71,8 @@ def menu(request: WebhookRequest, account: Account) -> list[Event]:
 
 def stock(request: WebhookRequest, account: Account) -> list[Event]:
     """Something is sold out or back. Raises `MalformedPayload`."""
-    body = bodies.read(incoming.StockPush, request)
+    body, available, addons = _stock_push(request)
     bodies.check_restaurant(body.restID, account, "restID")
-    bodies.check_ids(body.itemID, "itemID")
-    available = bodies.YES_OR_NO.get(values.word(body.inStock))
-    if available is None:
-        raise MalformedPayload("inStock is neither true nor false.", field="inStock")
-    addons = STOCK_TYPES.get(values.word(body.type))
-    if addons is None:
-        raise MalformedPayload("type is neither item nor addon.", field="type")
     until = None if available else _back_on(body, request, account)
     return [StockChanged(body.itemID, available, addons, happened_at=request.received_at, until=until)]
 
@@ -84,14 +86,33 @@ def store_status_get(request: WebhookRequest, account: Account) -> list[Event]:
 
 def store_status_update(request: WebhookRequest, account: Account) -> list[Event]:
     """The restaurant stops or resumes taking orders. Raises `MalformedPayload`."""
-    body = bodies.read(incoming.StoreStatusPush, request)
+    body, is_open = _store_push(request)
     bodies.check_restaurant(body.restID, account, "restID")
-    is_open = bodies.YES_OR_NO.get(values.word(body.store_status))
-    if is_open is None:
-        raise MalformedPayload("store_status is neither 1 nor 0.", field="store_status")
     until = None if is_open else _later(body.turn_on_time, request, account)
     why = bodies.reason(body.reason)
     return [StoreStatusChanged(is_open, reason=why, until=until, happened_at=request.received_at)]
+
+
+def _stock_push(request: WebhookRequest) -> tuple[incoming.StockPush, bool, bool]:
+    """The body, whether it says "back on sale", and whether it names add-ons."""
+    body = bodies.read(incoming.StockPush, request)
+    bodies.check_ids(body.itemID, "itemID")
+    available = bodies.YES_OR_NO.get(values.word(body.inStock))
+    if available is None:
+        raise MalformedPayload("inStock is neither true nor false.", field="inStock")
+    addons = STOCK_TYPES.get(values.word(body.type))
+    if addons is None:
+        raise MalformedPayload("type is neither item nor addon.", field="type")
+    return body, available, addons
+
+
+def _store_push(request: WebhookRequest) -> tuple[incoming.StoreStatusPush, bool]:
+    """The body, and whether it says "open"."""
+    body = bodies.read(incoming.StoreStatusPush, request)
+    is_open = bodies.YES_OR_NO.get(values.word(body.store_status))
+    if is_open is None:
+        raise MalformedPayload("store_status is neither 1 nor 0.", field="store_status")
+    return body, is_open
 
 
 def _back_on(body: incoming.StockPush, request: WebhookRequest, account: Account) -> dt.datetime | None:

@@ -42,10 +42,10 @@ def account_ref(request: WebhookRequest) -> str:
     """The mapping code of the restaurant that the body names.
 
     Raises:
-        MalformedPayload: it names none.
+        MalformedPayload: it names none, or whoever sent it waits to hear what else is wrong.
     """
-    if request.topic == dashboard.MENU.name:
-        return dashboard.menu_account(request)
+    if any(request.topic == topic.name for topic in dashboard.TOPICS):
+        return dashboard.account_ref(request)
     is_signed = any(request.topic == topic.name for topic in signed.TOPICS)
     return bodies.id_at(request, "restaurant_id" if is_signed else "restID")
 
