@@ -87,9 +87,16 @@ def test_a_menu_of_megabytes_is_taken_and_one_over_ten_is_not(db, client):
     assert Item.objects.count() == 3
 
 
-def test_what_is_no_menu_is_refused_in_petpoojas_words(db, client):
+@pytest.mark.parametrize("no_menu", ["nonsense", "refusal", "nothing of one"])
+def test_what_is_no_menu_is_refused_in_petpoojas_words(db, client, no_menu):
     integration = connect(restaurant=make_restaurant())
-    answer = post(client, address(integration, "menu"), b"{nonsense")
+    whose = {"restaurants": sample_menu(CODE)["restaurants"]}
+    body = {
+        "nonsense": b"{nonsense",
+        "refusal": sample_menu(CODE) | {"success": "0", "message": "Menu is not available for this outlet."},
+        "nothing of one": whose,
+    }[no_menu]
+    answer = post(client, address(integration, "menu"), body)
     assert answer.status_code == 400
     assert answer.json()["success"] == "0"
     assert not WebhookLog.objects.exists()

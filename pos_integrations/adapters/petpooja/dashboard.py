@@ -13,7 +13,7 @@ from typing import Any
 
 from pos_integrations.adapters.base import Topic, TopicAuth, TopicKind
 from pos_integrations.adapters.petpooja import bodies, times, values
-from pos_integrations.adapters.petpooja.menu import load, mapping_code, read_document
+from pos_integrations.adapters.petpooja.menu import check_is_menu, load, mapping_code, read_document
 from pos_integrations.adapters.petpooja.schema import incoming
 from pos_integrations.errors import MalformedPayload, PosError
 from pos_integrations.messages import (
@@ -41,14 +41,20 @@ STOCK_TYPES = {"item": False, "addon": True}
 def account_ref(request: WebhookRequest) -> str:
     """The mapping code in a body that can be understood; a pushed menu has no `restID`.
 
-    All of a small body is looked at: what cannot be understood has no effect, and whoever sent it must not hear
-    of a success.
+    All of a small body is looked at, and whether a large one is a menu: what cannot be understood has no effect,
+    and whoever sent it must not hear of a success.
 
     Raises:
         MalformedPayload: there is none, or the rest makes no sense.
     """
     if request.topic == MENU.name:
-        return mapping_code(load(request.body))
+        content = load(request.body)
+        code = mapping_code(content)
+        try:
+            check_is_menu(content)
+        except PosError as error:
+            raise MalformedPayload(error.message, field="success") from error
+        return code
     if request.topic == STOCK.name:
         return _stock_push(request)[0].restID
     if request.topic == STORE_STATUS_UPDATE.name:

@@ -35,6 +35,8 @@ LONGEST_REMEMBERED = 100
 T = TypeVar("T")
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{0,15})?|[+-]?\.\d{1,15}", re.ASCII)
+# As people write thousands, in India too: 1,299.00 and 1,29,900.
+_GROUPED = re.compile(r"\d{1,3}(,\d{2,3})*,\d{3}(\.\d{0,15})?", re.ASCII)
 # What a rank nearly always is, and cannot be too large.
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 _MINUTES = re.compile(r"(\d{1,4})(\.0+)?\s*(m|mins?|minutes?)?\.?", re.ASCII | re.IGNORECASE)
@@ -153,7 +155,9 @@ def _number(value: Any) -> Decimal:
     if isinstance(value, str):
         value = value.strip()
         if not _NUMBER.fullmatch(value):
-            raise ValueError("is not a number")
+            if not _GROUPED.fullmatch(value):
+                raise ValueError("is not a number")
+            value = value.replace(",", "")
     elif isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError("is not a number")
     number = Decimal(str(value))
@@ -184,7 +188,7 @@ def _price(value: Any) -> Decimal:
 def _rate(value: Any) -> Decimal:
     if is_blank(value):
         raise ValueError("is missing")
-    number = _number(value)
+    number = _number(value.strip().removesuffix("%") if isinstance(value, str) else value)
     if number < 0:
         raise ValueError("is negative")
     if number > MAX_RATE:
@@ -221,6 +225,10 @@ def _hoped_minutes(value: Any) -> int | None:
         return None
 
 
+_YES = ("1", "true", "yes", "y", "on")
+_NO = ("0", "false", "no", "n", "off")
+
+
 def _flag(default: bool) -> Callable[[Any], bool]:
     def read(value: Any) -> bool:
         if is_blank(value):
@@ -228,9 +236,9 @@ def _flag(default: bool) -> Callable[[Any], bool]:
         if isinstance(value, bool):
             return value
         text = _text(value).lower()
-        if text in ("1", "true", "yes"):
+        if text in _YES:
             return True
-        if text in ("0", "false", "no"):
+        if text in _NO:
             return False
         raise ValueError("is neither yes nor no")
 
@@ -239,7 +247,7 @@ def _flag(default: bool) -> Callable[[Any], bool]:
 
 def _in_stock(value: Any) -> bool:
     # Real menus say "2" for every item on sale; only an explicit no is one.
-    return value is not False and hoped_text(value).lower() not in ("0", "false", "no")
+    return value is not False and hoped_text(value).lower() not in _NO
 
 
 def hoped_text(value: Any) -> str:

@@ -25,7 +25,7 @@ from pos_integrations.adapters.petpooja.schema import menu as schema
 from pos_integrations.adapters.petpooja.schema.incoming import Reply
 from pos_integrations.errors import ConfigurationError, MalformedPayload
 
-__all__ = ["MAX_PROBLEMS", "digests", "load", "mapping_code", "read_document", "read_menu"]
+__all__ = ["MAX_PROBLEMS", "check_is_menu", "digests", "load", "mapping_code", "read_document", "read_menu"]
 
 # Published; the menu's own `attributes` list names the others, in words of its own.
 DIETS = {"1": "veg", "2": "non-veg", "5": "other", "24": "egg"}
@@ -57,13 +57,23 @@ def mapping_code(content: dict[str, Any]) -> str:
         raise MalformedPayload(f"menusharingcode {error}.", field="menusharingcode") from error
 
 
-def read_document(content: dict[str, Any], *, external_id: str, marketplace: bool = False) -> MenuSnapshot:
-    """As `read_menu`, of what `load` gave."""
+def check_is_menu(content: dict[str, Any]) -> None:
+    """Whether what `load` gave is a menu at all.
+
+    Raises:
+        MalformedPayload: it has nothing of one.
+        PosError: it is PetPooja's refusal.
+    """
     reply = Reply.model_validate(content)
     if reply.success is False:
         raise refusal(reply)
     if "items" not in content and "categories" not in content:
         raise MalformedPayload("This is no menu: it has neither items nor categories.", field="items")
+
+
+def read_document(content: dict[str, Any], *, external_id: str, marketplace: bool = False) -> MenuSnapshot:
+    """As `read_menu`, of what `load` gave."""
+    check_is_menu(content)
     document = Document(content)
     details = _details(document, external_id)
     tax_rows = tuple(taxes(document))
@@ -95,6 +105,8 @@ def read_document(content: dict[str, Any], *, external_id: str, marketplace: boo
 
 
 def _details(document: Document, external_id: str) -> schema.Details:
+    if (others := len(document.restaurants()) - 1) > 0:
+        document.problem("menu", "", "restaurants", f"{others + 1} restaurants", "all but the first left out")
     details = document.row(schema.Details, document.details(), external_id) or schema.Details()
     if not details.menusharingcode:
         done = "taken for the one we asked for"

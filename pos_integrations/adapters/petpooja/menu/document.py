@@ -81,12 +81,17 @@ class Document:
         self.content = content
         self.problems: list[MenuProblem] = []
 
+    def restaurants(self) -> list[Any]:
+        """One, as far as anybody knows; a list, an object by their ids, or bare."""
+        restaurants = self.content.get("restaurants")
+        if isinstance(restaurants, dict):
+            return [restaurants] if "details" in restaurants else list(restaurants.values())
+        return restaurants if isinstance(restaurants, list) else []
+
     def details(self) -> dict[str, Any]:
         """`restaurants[0].details`: who the menu is for, and the charges. Empty when there are none."""
-        restaurants = self.content.get("restaurants")
-        if isinstance(restaurants, dict) and "details" not in restaurants:
-            restaurants = list(restaurants.values())
-        first = restaurants[0] if isinstance(restaurants, list) and restaurants else restaurants
+        restaurants = self.restaurants()
+        first = restaurants[0] if restaurants else None
         found = first.get("details") if isinstance(first, dict) else None
         return found if isinstance(found, dict) else {}
 

@@ -108,6 +108,39 @@ ODDITIES: dict[str, tuple[Callable[[Document], Any], Lines, Callable[[MenuSnapsh
         [],
         lambda m: m.charges.delivery == Decimal("50.00"),
     ),
+    "a second restaurant": (
+        lambda d: d["restaurants"].append(
+            {"details": {"menusharingcode": "efgh5678", "deliverycharge": "9"}}
+        ),
+        [("menu", "", "restaurants", "2 restaurants", "all but the first left out")],
+        lambda m: m.charges.delivery == Decimal("50.00"),
+    ),
+    "prices with their thousands apart": (
+        lambda d: [
+            row.update(price=price)
+            for row, price in zip(d["items"], ["1,299.00", " 1,29,900 ", "0"], strict=True)
+        ],
+        [],
+        lambda m: [item.price for item in m.items[:2]] == [Decimal("1299.00"), Decimal("129900.00")],
+    ),
+    "commas that are no thousands": (
+        lambda d: [pizza(d).update(price="1,50"), bread(d)["variation"][0].update(price="12,34,56")],
+        [
+            ("item", "118829149", "price", "1,50", "left out (is not a number)"),
+            ("variation", "7765862", "price", "12,34,56", "left out (is not a number)"),
+        ],
+        lambda m: [v.external_id for v in m.items[1].variations] == ["7765097"],
+    ),
+    "a rate with its sign": (
+        lambda d: d["taxes"][0].update(tax="2.5 %"),
+        [],
+        lambda m: m.taxes[0].rate == Decimal("2.5"),
+    ),
+    "one letter for yes and no": (
+        lambda d: [row.update(active=word) for row, word in zip(d["items"], ["Y", "N", "off"], strict=True)],
+        [],
+        lambda m: [item.active for item in m.items] == [True, False, False],
+    ),
     "one add-on group without its list": (
         lambda d: pizza(d).update(addon=pizza(d)["addon"][1]),
         [],
