@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -23,38 +24,40 @@ if TYPE_CHECKING:
 def passwords(rig: Rig, n: int) -> list[Figure]:
     """As docs/runbook.md says, under load; afterwards the old ones are refused."""
     rig.stock_up(1200)
+    old, new = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     session = connect(rig)
     cursor = session.cursor()
-    cursor.execute("CREATE USER ding2@'127.0.0.1' IDENTIFIED BY 'rig-new'")
+    cursor.execute(f"CREATE USER ding2@'127.0.0.1' IDENTIFIED BY '{new}'")
     cursor.execute("GRANT ALL ON ding.* TO ding2@'127.0.0.1'")
     session.close()
-    rig.redis.say("ACL", "SETUSER", "default", "resetpass", ">rig-old")
-    rig.redis.password = "rig-old"
-    old = rig.env["CELERY_BROKER_URL"]
+    rig.redis.say("ACL", "SETUSER", "default", "resetpass", f">{old}")
+    rig.redis.password = old
     before = [process.env for process in rig.processes]
-    with rig.load(events=10, orders=1.5) as load:
-        rig.redis.say("ACL", "SETUSER", "default", ">rig-new")
-        for process in rig.processes:
-            database = process.env["DATABASE_URL"].replace("root@", "ding2:rig-new@")
-            broker = old.replace("redis://", "redis://:rig-new@")
-            rig.restart(process, DATABASE_URL=database, CELERY_BROKER_URL=broker)
-            time.sleep(2)
-        rig.wait_ready()
-        rig.redis.password = "rig-new"
-        rig.redis.say("ACL", "SETUSER", "default", "<rig-old")
-        time.sleep(3)
-    figures = judge(rig, load)
-    rig.redis.password = "rig-old"
-    refused = "WRONGPASS" in rig.redis.say("PING") or "NOAUTH" in rig.redis.say("PING")
-    rig.redis.password = "rig-new"
-    rig.redis.say("ACL", "SETUSER", "default", "nopass")
-    rig.redis.password = ""
-    for process, env in zip(rig.processes, before, strict=True):
-        process.stop()
-        process.env = env
-        process.start()
+    try:
+        with rig.load(events=10, orders=1.5) as load:
+            rig.redis.say("ACL", "SETUSER", "default", f">{new}")
+            for process in rig.processes:
+                database = process.env["DATABASE_URL"].replace("root@", f"ding2:{new}@")
+                broker = process.env["CELERY_BROKER_URL"].replace("redis://", f"redis://:{new}@")
+                rig.restart(process, DATABASE_URL=database, CELERY_BROKER_URL=broker)
+                time.sleep(2)
+            rig.wait_ready()
+            rig.redis.password = new
+            rig.redis.say("ACL", "SETUSER", "default", f"<{old}")
+            time.sleep(3)
+        figures = judge(rig, load)
+        rig.redis.password = old
+        told = rig.redis.say("PING")
+    finally:
+        rig.redis.password = new
+        rig.redis.say("ACL", "SETUSER", "default", "nopass")
+        rig.redis.password = ""
+        for process, env in zip(rig.processes, before, strict=True):
+            process.stop()
+            process.env = env
+            process.start()
     rig.wait_ready()
-    return [Figure("old_password_holds", int(not refused), 1), *figures]
+    return [Figure("old_password_holds", int("WRONGPASS" not in told and "NOAUTH" not in told), 1), *figures]
 
 
 @fault(
