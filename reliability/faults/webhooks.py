@@ -434,13 +434,16 @@ def storm(rig: Rig, n: int) -> list[Figure]:
 
         def run(number: int) -> None:
             while time.monotonic() < until:
+                due = time.monotonic() + 0.05
                 _, reference = rig.next_order("strict1")
                 sent.append(rig.sender.deliver(rig.status_event("strict1", reference, "CONFIRMED")))
+                time.sleep(max(0.0, due - time.monotonic()))
 
         with ThreadPoolExecutor(10) as pool:
             list(pool.map(run, range(10)))
 
-    rig.stock_up(n * 200, "strict1")
+    # Twenty a second of each thread.
+    rig.stock_up(n * 200 + 100, "strict1")
     stormy, events = neighbour_p99(rig, "strict0", flood)
     waited = _effect_delay(events)
     before = WebhookLog.objects.count()
