@@ -318,10 +318,12 @@ def neighbour_p99(rig: Rig, code: str, during: Callable[[], Any]) -> tuple[float
     threads = [threading.Thread(target=run) for _ in range(2)]
     for thread in threads:
         thread.start()
-    during()
-    stop.set()
-    for thread in threads:
-        thread.join()
+    try:
+        during()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
     return quantile(ack_seconds(events), 0.99), events
 
 
