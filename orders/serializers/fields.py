@@ -23,9 +23,19 @@ MOST_COUNT = 2**31 - 1
 
 
 class OnlyText(serializers.Field):
-    """A field that takes JSON strings, not whatever could be printed as one."""
+    """A field that takes JSON strings, not whatever could be printed as one.
+
+    Where it may be left out, null says the same: many clients write each field that they know.
+    """
 
     default_error_messages = {"text": "Not a valid string."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"allow_null": "default" in kwargs, **kwargs})
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """Null is what `empty` is."""
+        return super().validate_empty_values(empty if data is None and not self.required else data)
 
     def run_validation(self, data: Any = empty) -> Any:
         """Refuse other types before anything tries to print them."""

@@ -54,6 +54,9 @@ class LineInput(Input):
 
     def run_validation(self, data: Any = empty) -> Any:
         """The values: at once of a plain line, which most are; else field by field, with all that is wrong."""
+        if isinstance(data, dict) and data.get("addons", ...) is None:
+            # As with text, null says no more than leaving it out.
+            data = {name: value for name, value in data.items() if name != "addons"}
         plain = _plain_line(data)
         return super().run_validation(data) if plain is None else plain
 
@@ -118,7 +121,7 @@ class OrderInput(Input):
     customer = CustomerInput()
     items = LineInput(many=True, max_length=MOST_LINES)  # type: ignore[call-arg]
     table_no = Text(max_length=20, allow_blank=True, default="", help_text="Required for DINE_IN.")
-    persons = serializers.IntegerField(min_value=0, max_value=500, default=0)
+    persons = serializers.IntegerField(min_value=0, max_value=500, allow_null=True, default=0)
     scheduled_for = Moment(
         allow_null=True,
         default=None,
@@ -191,6 +194,7 @@ def _as_request(validated: Mapping[str, Any]) -> OrderRequest:
         for line in data.pop("items")
     )
     order_type = OrderType(data.pop("order_type"))
+    data["persons"] = data["persons"] or 0
     return OrderRequest(**data, order_type=order_type, customer=Customer(**customer), lines=lines)
 
 
