@@ -46,6 +46,15 @@ class RestaurantForm(forms.ModelForm):
             raise forms.ValidationError("There is no such time zone. Write it like Asia/Kolkata.", "unknown")
         return name
 
+    def clean_phone(self) -> str:
+        """One that staff can call when orders stop."""
+        number: str = self.cleaned_data["phone"].strip()
+        if number and sum(sign.isdigit() for sign in number) < 5:
+            raise forms.ValidationError(
+                "Write a number that can be called, like +91 22 5555 0100.", "unknown"
+            )
+        return number
+
     def clean_currency(self) -> str:
         """Three capital letters."""
         code: str = self.cleaned_data["currency"].upper()

@@ -110,6 +110,30 @@ def browse(restaurant: Restaurant, *, heading: str, words: str, only: str, page:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class WholeHeading:
+    """The dishes on the menu under one heading, to be switched together."""
+
+    name: str
+    ids: list[int]
+
+
+def heading_of(restaurant: Restaurant, key: str) -> WholeHeading | None:
+    """All under the heading with this `Heading.key`; None: there is none."""
+    if key == NO_HEADING:
+        category = None
+    elif key.isascii() and key.isdigit() and len(key) < 19:
+        category = Category.objects.filter(restaurant=restaurant, pk=int(key)).first()
+        if category is None:
+            return None
+    else:
+        return None
+    dishes = Item.objects.filter(restaurant=restaurant, category=category, active=True)
+    return WholeHeading(
+        category.name if category else "Under no heading", list(dishes.values_list("pk", flat=True))
+    )
+
+
 def facts(restaurant: Restaurant) -> dict[str, Any]:
     """How the whole menu stands: two statements."""
     menu = Menu.objects.filter(pk=restaurant.pk).first()

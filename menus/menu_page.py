@@ -20,6 +20,8 @@ from menus import browsing
 from menus.models import Restaurant
 from menus.services import SWITCHED, end_switches, switch_stock
 
+# What a POST calls a whole heading; else it names a key of SWITCHED.
+HEADING = "heading"
 SOON = {"1h": dt.timedelta(hours=1), "2h": dt.timedelta(hours=2), "4h": dt.timedelta(hours=4)}
 
 
@@ -40,6 +42,7 @@ def show(request: HttpRequest, admin: Any, restaurant: Restaurant) -> HttpRespon
         only=only if only in browsing.ONLY else "",
         page=int(number[:6]) if number.isascii() and number.isdigit() else 1,
     )
+    chosen = next((one for one in page.headings if one.key == heading), None)
     now = timezone.localtime(timezone.now(), zone_of(restaurant))
     query = request.GET.copy()
     query.pop("page", None)
@@ -51,6 +54,7 @@ def show(request: HttpRequest, admin: Any, restaurant: Restaurant) -> HttpRespon
         "facts": browsing.facts(restaurant),
         "menu_page": page,
         "heading": heading,
+        "chosen_heading": chosen if not words and not only else None,
         "words": words,
         "only": only,
         "filters": browsing.ONLY.items(),
@@ -71,7 +75,11 @@ def switch(request: HttpRequest, restaurant: Restaurant) -> HttpResponse:
         raise Http404
     data = request.POST
     kind, to = data.get("kind", ""), data.get("to", "")
-    ids = [int(one) for one in data.getlist("id") if one.isascii() and one.isdigit() and len(one) < 19]
+    heading = browsing.heading_of(restaurant, data.get("id", "")) if kind == HEADING else None
+    if heading is not None:
+        kind, ids = "item", heading.ids
+    else:
+        ids = [int(one) for one in data.getlist("id") if one.isascii() and one.isdigit() and len(one) < 19]
     if kind not in SWITCHED or to not in ("on", "off", "pos") or not ids:
         messages.error(request, "Nothing was switched: choose what to switch, then try again.")
         return _back(request, restaurant)
@@ -88,11 +96,18 @@ def switch(request: HttpRequest, restaurant: Restaurant) -> HttpResponse:
     except (DomainError, ValueError) as error:
         messages.error(request, getattr(error, "message", str(error)))
         return _back(request, restaurant)
-    rows = SWITCHED[kind]._default_manager.filter(restaurant=restaurant, pk__in=ids)[:20]
-    names = ", ".join(row.name for row in rows)
+    if heading is not None:
+        names = heading.name
+    else:
+        rows = SWITCHED[kind]._default_manager.filter(restaurant=restaurant, pk__in=ids)[:20]
+        names = ", ".join(row.name for row in rows)
     if count:
-        audit.record(what[:60], restaurant, note=f"{names} ({count})" if count > 1 else names)
-        messages.success(request, f"{names}: {what}.")
+        several = count > 1 or heading is not None
+        audit.record(what[:60], restaurant, note=f"{names} ({count})" if several else names)
+        dishes = f" ({count} dish{'es' * (count > 1)})" if heading is not None else ""
+        messages.success(request, f"{names}{dishes}: {what}.")
+    elif to == "pos":
+        messages.warning(request, "Nothing was switched: it follows the POS already.")
     else:
         messages.warning(request, "Nothing was switched: it is not on this menu any more.")
     return _back(request, restaurant)

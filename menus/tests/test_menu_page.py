@@ -134,10 +134,49 @@ def test_a_switch_is_handed_back_to_the_pos(staff, restaurant):
     assert (size.in_stock, size.pos_in_stock) == (True, None)
 
 
+def test_a_whole_heading_is_switched_at_once(staff, restaurant):
+    client, mains = staff(), pizza().category_id
+    whole = {"kind": "heading", "id": mains}
+    text = client.get(page(restaurant), {"heading": mains}).content.decode()
+    assert "All of Mains, 2 dishes" in text
+    assert "All of Mains" not in client.get(page(restaurant)).content.decode()
+    answer = client.post(
+        f"/admin/menus/menu/{restaurant.pk}/switch/", {**whole, "to": "off", "until": "1h"}, follow=True
+    )
+    assert "Mains (2 dishes): switched off until" in answer.content.decode()
+    assert dict(Item.objects.values_list("name", "in_stock")) == {
+        "Garlic Bread": True,
+        "Cola": False,
+        "Veg Loaded Pizza": False,
+    }
+    assert AuditEvent.objects.first().note == "Mains (2)"
+    post(client, restaurant, **whole, to="pos")
+    assert (pizza().in_stock, pizza().pos_in_stock) == (True, None)
+    again = client.post(f"/admin/menus/menu/{restaurant.pk}/switch/", {**whole, "to": "pos"}, follow=True)
+    assert "it follows the POS already" in again.content.decode()
+
+
+def test_dishes_under_no_heading_are_switched_at_once(staff, restaurant):
+    Item.objects.filter(external_id="i2").update(category=None)
+    post(staff(), restaurant, kind="heading", id="none", to="off", until="open")
+    assert [item.external_id for item in Item.objects.filter(in_stock=False)] == ["i2"]
+
+
+def test_a_heading_of_another_restaurant_is_no_heading_here(staff, restaurant):
+    other = make_restaurant()
+    apply(other)
+    theirs = Item.objects.get(restaurant=other, external_id="i2").category_id
+    post(staff(), restaurant, kind="heading", id=theirs, to="off", until="open")
+    assert not Item.objects.filter(in_stock=False).exists()
+
+
 @pytest.mark.parametrize(
     "values",
     [
         {},
+        {"kind": "heading", "to": "off"},
+        {"kind": "heading", "id": "9" * 30, "to": "off"},
+        {"kind": "heading", "id": "x", "to": "off"},
         {"kind": "item", "to": "off"},
         {"kind": "order", "to": "off", "id": "1"},
         {"kind": "item", "to": "away", "id": "1"},

@@ -95,6 +95,24 @@ def test_a_dish_is_switched_off_and_handed_back(browse, integration):
     assert (pizza.in_stock, pizza.pos_in_stock) == (True, None)
 
 
+@pytest.mark.parametrize(("width", "theme"), [LOOKS[0], LOOKS[3]])
+def test_a_whole_heading_is_switched_off_and_handed_back(browse, integration, width, theme):
+    page = browse(make_staff(role=OPERATOR), width, theme)
+    item = Item.objects.filter(category__isnull=False).select_related("category").first()
+    under = Item.objects.filter(category=item.category)
+    page.see(f"{menu_address(integration)}?heading={item.category_id}", "menu-heading")
+    whole = page.get_by_role("group", name=f"All of {item.category.name}")
+    whole.get_by_role("button", name="Switch off").click()
+    page.get_by_role("heading", name=f"Switch off: all of {item.category.name}").wait_for()
+    page.get_by_role("dialog").get_by_role("button", name="Switch off").click()
+    page.get_by_text("Switched off by staff until").first.wait_for()
+    assert not under.filter(in_stock=True).exists()
+    assert Item.objects.filter(pos_in_stock__isnull=False).count() == under.count()
+    whole.get_by_role("button", name="Follow the POS").click()
+    page.get_by_text("follows the POS again").wait_for()
+    assert not Item.objects.filter(in_stock=False).exists()
+
+
 def test_one_change_is_left_and_the_rest_applied(browse, integration, pos):
     pos.set_menu("abcd1234", changed_menu())
     page = browse(make_staff(role=OPERATOR))

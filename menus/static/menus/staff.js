@@ -36,7 +36,7 @@ window.addEventListener("pageshow", () => {
 function openSwitch(button) {
   const dialog = document.getElementById("dg-switch");
   const form = dialog.querySelector("form");
-  const on = button.getAttribute("aria-checked") === "false";
+  const on = button.dataset.to ? button.dataset.to === "on" : button.getAttribute("aria-checked") === "false";
   form.elements.kind.value = button.dataset.switch;
   form.elements.id.value = button.dataset.id;
   form.elements.to.value = on ? "on" : "off";
