@@ -80,6 +80,18 @@ _ALL = (
         event=True,
     ),
     Kind(
+        "rider-not-told",
+        "News of riders that did not reach the kitchen",
+        "The kitchen may not know that somebody is there for the food, and lets it wait.",
+        "Read the POS's reason. Tell the restaurant by word where the rider is. Whoever sends the riders may send"
+        " the same news again.",
+        "Show what was not told",
+        "pos_integrations_orderpush_changelist",
+        "kind__startswith=rider_&state__in=rejected,expired,unknown&restaurant={restaurant}",
+        critical=False,
+        event=True,
+    ),
+    Kind(
         "kitchen-silent",
         "A kitchen that does not confirm",
         "The POS took these orders, and the kitchen may never have seen them. The guests know that it takes a"

@@ -37,6 +37,7 @@ DETECTORS = (
         "order-not-sent",
         "order-unclear",
         "cancellation-failed",
+        "rider-not-told",
         "kitchen-silent",
         "no-integration",
         "access-refused",

@@ -10,7 +10,7 @@ import datetime as dt
 from collections import defaultdict
 from typing import Any
 
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, Exists, OuterRef, Q, Value, When
 
 from ding.incidents.causes import MOST_ORDERS, Cause, counted, named, quoted
 from ding.incidents.detecting.ranking import newest_of_each
@@ -25,6 +25,17 @@ _NOWHERE = Q(integration=None)
 _GIVEN_UP = Q(state=PushState.EXPIRED, order__status=OrderStatus.REJECTED)
 _OPEN = ~Q(order__status__in=FINAL)
 _ORDER = Q(kind=PushKind.ORDER)
+_FAILED = Q(state__in=(PushState.REJECTED, PushState.EXPIRED, PushState.UNKNOWN))
+_RIDER = Q(kind__startswith="rider_")
+# A POS shows the newest that it was told of a rider: what it missed before that is no matter.
+_HEARD_SINCE = Exists(
+    OrderPush.objects.filter(
+        _RIDER,
+        order=OuterRef("order"),
+        state=PushState.ACKNOWLEDGED,
+        acknowledged_at__gte=OuterRef("created_at"),
+    )
+)
 
 _KIND = Case(
     When(
@@ -37,10 +48,8 @@ _KIND = Case(
     ),
     When(_ORDER & _OPEN & Q(state=PushState.UNKNOWN), then=Value("order-unclear")),
     When(_ORDER & _OPEN & Q(state=PushState.SENT, silent_since__isnull=False), then=Value("kitchen-silent")),
-    When(
-        Q(kind=PushKind.CANCELLATION, state__in=(PushState.REJECTED, PushState.EXPIRED, PushState.UNKNOWN)),
-        then=Value("cancellation-failed"),
-    ),
+    When(_FAILED & Q(kind=PushKind.CANCELLATION), then=Value("cancellation-failed")),
+    When(_FAILED & _RIDER & Q(integration__problem="") & ~_HEARD_SINCE, then=Value("rider-not-told")),
     default=Value(""),
 )
 _CANDIDATES = (PushState.DUE, PushState.REJECTED, PushState.EXPIRED, PushState.UNKNOWN, PushState.SENT)
@@ -50,6 +59,7 @@ _WHAT = {
     "order-not-sent": "{Orders} could not be sent before the time was up.",
     "order-unclear": "{Orders}: a call was made, and the answer does not tell whether the POS has the order.",
     "cancellation-failed": "The POS did not take the cancellation of {orders}.",
+    "rider-not-told": "The POS did not take the news of the rider of {orders}.",
     "kitchen-silent": "{Orders}: the POS took the order and the kitchen has not confirmed it in time.",
     "no-integration": "{Orders}: the restaurant has no active POS integration.",
 }

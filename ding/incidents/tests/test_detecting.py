@@ -105,6 +105,31 @@ def test_a_cancellation_that_the_pos_did_not_take(place):
     assert kinds() == ["cancellation-failed"]
 
 
+@pytest.mark.parametrize("state", ["rejected", "expired", "unknown"])
+def test_news_of_a_rider_that_the_pos_did_not_take(place, state):
+    push = make_push(place, state, status="preparing", kind="rider_assigned", last_error="No such rider.")
+    ((key, cause),) = found().items()
+    assert key == f"rider-not-told:restaurant-{place.restaurant.pk}"
+    assert cause.orders == ((push.order_id, push.order.reference),)
+    assert cause.what == (
+        "Spice Garden: The POS did not take the news of the rider of 1 order."
+        " The last reason: “No such rider.”"
+    )
+    later = OrderPush.objects.create(
+        order=push.order, integration=place.integration, kind="rider_arrived", state="due",
+        expires_at=timezone.now(),
+    )  # fmt: skip
+    assert len(found()) == 1
+    OrderPush.objects.filter(pk=later.pk).update(state="acknowledged", acknowledged_at=timezone.now())
+    assert found() == {}
+
+
+def test_news_of_a_rider_is_no_cause_of_its_own_while_access_is_refused(place):
+    RestaurantPosIntegration.objects.update(problem="Invalid app key.")
+    make_push(place, "expired", kind="rider_assigned")
+    assert kinds() == ["access-refused"]
+
+
 def test_what_is_older_than_a_day_is_history(place):
     make_push(place, "rejected", status="rejected", ago=25 * 3600)
     assert found() == {}
