@@ -87,6 +87,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         items = [one for one in links if one["permission"](request)]
         return {"title": title, "separator": True, "collapsible": closed, "items": items}
 
+    # Pages of its own that stand below the list of integrations.
+    connecting = request.path.startswith(reverse("admin:pos_integrations_restaurantposintegration_connect"))
+    elsewhere = {"active": False} if connecting else {}
     today = {
         "title": "Today",
         "icon": "monitoring",
@@ -126,7 +129,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ),
             ),
             link("Restaurants", "storefront", "menus.restaurant"),
-            link("POS integrations", "hub", "pos_integrations.restaurantposintegration"),
+            link("POS integrations", "hub", "pos_integrations.restaurantposintegration", **elsewhere),
             link("POS providers", "point_of_sale", "pos_integrations.posprovider"),
             link("Webhook secrets", "key", "pos_integrations.restaurantwebhooksecret"),
             link("API keys", "vpn_key", "ding.apikey"),

@@ -97,6 +97,16 @@ def test_bound_staff_see_only_their_restaurants_in_lists_pages_filters_and_autoc
     assert "Theirs" not in client.get("/admin/orders/order/").content.decode()
 
 
+def test_the_sidebar_marks_one_page(staff):
+    client = staff(INTEGRATION_MANAGER)
+    for address, title in (
+        ("/admin/pos_integrations/restaurantposintegration/connect/", "Connect a restaurant"),
+        ("/admin/pos_integrations/restaurantposintegration/", "POS integrations"),
+    ):
+        groups = client.get(address).context["sidebar_navigation"]
+        assert [one["title"] for group in groups for one in group["items"] if one["active"]] == [title]
+
+
 def test_bound_staff_cannot_connect_or_change_what_is_not_theirs(staff, both):
     mine, theirs = both
     integration = make_integration(theirs)

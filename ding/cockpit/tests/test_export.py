@@ -109,6 +109,15 @@ def test_a_filter_that_makes_no_sense_leads_back_to_the_list(staff):
     assert (answer.status_code, answer.url) == (302, "/admin/orders/order/")
 
 
+@pytest.mark.parametrize("number", ["9" * 30, "9" * 5000, "²", "x", "-1"])
+@pytest.mark.parametrize("path", LISTS)
+def test_a_restaurant_that_cannot_be_has_no_rows(staff, path, number):
+    make_order(make_restaurant().restaurant)
+    client = staff(role=VIEWER)
+    assert client.get(f"/admin/{path}/", {"restaurant": number}).status_code == 200
+    assert read(client.get(f"/admin/{path}/export/", {"restaurant": number})) == []
+
+
 def test_a_long_list_is_read_in_chunks(monkeypatch, django_assert_num_queries):
     monkeypatch.setattr(csv_export, "CHUNK", 3)
     shop = make_restaurant().restaurant
