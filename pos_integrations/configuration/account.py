@@ -147,7 +147,8 @@ def integration_of(restaurant_id: int, provider_name: str | None = None) -> Rest
     integration = found.order_by("-active", "pk").first()
     if integration is None:
         raise NotFound(
-            "This restaurant has no such POS integration. POST /api/pos-integration/{id} creates one."
+            "This restaurant has no such POS integration, or there is no such restaurant. Connect it in the admin,"
+            f" or with POST /api/pos-integration/{restaurant_id}."
         )
     return integration
 

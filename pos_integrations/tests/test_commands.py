@@ -124,6 +124,11 @@ def test_working_off_the_inbox_by_hand(db, client):
     assert run("process_webhooks") == (0, "Done: 0 worked off; 0 will be tried again, 0 are parked.\n")
 
 
+def test_a_webhook_that_is_not_there_is_told(db):
+    code, text = run("process_webhooks", "--id", "999999")
+    assert (code, "There is no webhook 999999." in text) == (2, True)
+
+
 def test_parked_webhooks_end_it_with_1_and_can_be_tried_again(db, client):
     at = connected_place()
     send(client, "order-status", order_status("LATER"))

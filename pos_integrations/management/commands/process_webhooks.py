@@ -36,7 +36,11 @@ class Command(OperatorCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Drain until nothing is due."""
-        if options["failed"] or options["id"]:
+        ids = set(options["id"] or ())
+        if unknown := ids - set(WebhookLog.objects.filter(pk__in=ids).values_list("pk", flat=True)):
+            names = ", ".join(map(str, sorted(unknown)))
+            raise self.refusal(f"There is no webhook {names}. The ledger in the admin finds them by order.")
+        if options["failed"] or ids:
             again = inbound.retry_now(parked=True, ids=options["id"])
             self.stdout.write(f"{again} failed or parked webhooks are tried again.")
         elif options["since"] or options["until"]:
