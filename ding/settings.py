@@ -164,6 +164,8 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Before those of the apps: unfold's own templates are replaced here.
+        "DIRS": [BASE_DIR / "ding" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -89,7 +89,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
     # Pages of its own that stand below the list of integrations.
     connecting = request.path.startswith(reverse("admin:pos_integrations_restaurantposintegration_connect"))
-    elsewhere = {"active": False} if connecting else {}
+    elsewhere: dict[str, Any] = {"active": False} if connecting else {}
     today = {
         "title": "Today",
         "icon": "monitoring",

@@ -121,6 +121,16 @@ class StaffAdmin(Scoped, ModelAdmin):
     # A service that is called from elsewhere too writes the trail itself.
     recorded_by_service: ClassVar[bool] = False
 
+    # What a list says that has no rows at all: why, and what to do next.
+    when_empty: ClassVar[str] = ""
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """A number that no column holds is nobody's id."""
+        try:
+            return super().get_object(request, object_id, from_field)
+        except OverflowError:
+            return None
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

@@ -67,6 +67,7 @@ class RestaurantForm(forms.ModelForm):
 class RestaurantAdmin(StaffAdmin):
     """Facts of an outlet. It is never deleted: orders point at it."""
 
+    when_empty = "There is no restaurant yet. “Connect a restaurant” leads from its name to its first order."
     restaurant_path = "pk"
 
     form = RestaurantForm
@@ -84,6 +85,7 @@ class RestaurantAdmin(StaffAdmin):
 class MenuAdmin(ReadOnly, StaffAdmin):
     """Menus as wholes."""
 
+    when_empty = "There is no menu yet. Connect a restaurant: its first sync brings its menu."
     list_display = ("restaurant", "version", "synced_at", "announced_at")
     list_select_related = ("restaurant",)
     search_fields = ("restaurant__name",)
@@ -123,6 +125,9 @@ class MenuAdmin(ReadOnly, StaffAdmin):
 class MenuRowAdmin(ReadOnly, StaffAdmin):
     """What the lists of all rows of menus have in common."""
 
+    when_empty = (
+        "No menu has any. They come with a sync of a menu: open a restaurant's menu and press “Sync now”."
+    )
     list_display: Any = ("name", "restaurant", "external_id", "active")
     list_filter: ClassVar[Any] = ("active", RestaurantFilter)
     list_select_related: ClassVar[Any] = ("restaurant",)

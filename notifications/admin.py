@@ -20,6 +20,7 @@ from orders.searching import FoundByOrder
 class NotificationAdmin(FoundByOrder, ReadOnly, StaffAdmin):
     """Read-only. Who may change notifications may send failed ones again."""
 
+    when_empty = "No guest was told anything yet. Each new status of an order makes its messages."
     restaurant_path = "order__restaurant"
     list_display = ("order_reference", "event", "type", "status", "retry_count", "last_error", "created_at")
     list_filter = ("status", "type", "event", "created_at", RestaurantFilter)

@@ -45,6 +45,7 @@ class ApiKeyForm(forms.ModelForm):
 class ApiKeyAdmin(StaffAdmin):
     """Keys by their prefix; the secret itself is nowhere."""
 
+    when_empty = "There is no key yet. A shop needs one before it can read menus and place orders."
     restaurant_path = "restaurants"
     form = ApiKeyForm
     fields: ClassVar[Any] = (

@@ -17,6 +17,7 @@ from ding.staff import RestaurantFilter, StaffAdmin
 class AuditEventAdmin(ReadOnly, StaffAdmin):
     """The newest first."""
 
+    when_empty = "Nobody changed anything yet. Each change of the configuration appears here."
     list_display = ("created_at", "actor", "action", "object_label", "differences", "restaurant", "note")
     list_filter = (RestaurantFilter, "created_at")
     list_select_related = ("restaurant",)
@@ -48,6 +49,7 @@ class AuditEventAdmin(ReadOnly, StaffAdmin):
 class AccessAttemptAdmin(ReadOnly, StaffAdmin):
     """Failed log-ins, counted per name and address."""
 
+    when_empty = "No log-in failed. Here locked accounts are found and let in again."
     restaurant_path = None
     list_display = ("attempt_time", "username", "ip_address", "failures_since_start", "path_info")
     search_fields = ("username__startswith", "ip_address__startswith")

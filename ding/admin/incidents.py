@@ -72,6 +72,7 @@ class StateFilter(admin.SimpleListFilter):
 class IncidentAdmin(ReadOnly, StaffAdmin):
     """Those that need a person, the newest first. Those of the whole system are for unbound staff."""
 
+    when_empty = "Nothing needs a person, and nothing did. What does appears here by itself."
     list_display = ("matter", "happened", "severity", "where", "affected", "age", "state")
     list_filter = (StateFilter, "kind", RestaurantFilter)
     list_select_related = ("restaurant",)

@@ -53,6 +53,7 @@ class StaffForm(UserChangeForm):
 class UserAdmin(DjangoUserAdmin, StaffAdmin):  # type: ignore[misc]
     """Only administrators make accounts and give roles."""
 
+    when_empty = "There is no account yet."
     restaurant_path = None
     form = StaffForm
     add_form = UserCreationForm
@@ -134,6 +135,7 @@ class UserAdmin(DjangoUserAdmin, StaffAdmin):  # type: ignore[misc]
 class RoleAdmin(DjangoGroupAdmin, StaffAdmin):  # type: ignore[misc]
     """The three that come with ding are set anew after each migration."""
 
+    when_empty = "There is no role yet. The three that come with ding are made by `manage.py migrate`."
     restaurant_path = None
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -104,6 +104,7 @@ def _standing(order: Order) -> Standing | None:
 class OrderAdmin(OrderPage, Exported, ReadOnly, StaffAdmin):
     """Newest first."""
 
+    when_empty = "No order was placed yet. They come from a shop with an API key, once a restaurant is live."
     list_display = (
         "shown_reference",
         "shown_restaurant",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -95,6 +96,29 @@ def test_bound_staff_see_only_their_restaurants_in_lists_pages_filters_and_autoc
     )
     assert [row["text"] for row in found.json()["results"]] == ["Mine"]
     assert "Theirs" not in client.get("/admin/orders/order/").content.decode()
+
+
+EMPTY = {
+    model: f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+    for model, one in admin.site._registry.items()
+    if model._meta.label not in ("auth.User", "auth.Group", "ding.AuditEvent")
+}
+
+
+@pytest.mark.parametrize("model", EMPTY, ids=lambda model: model._meta.label)
+def test_a_list_without_rows_says_why_and_what_to_do(admin_client, model):
+    text = html.unescape(admin_client.get(EMPTY[model]).content.decode())
+    assert admin.site._registry[model].when_empty in text
+    assert len(admin.site._registry[model].when_empty) > 20
+    assert "Create a new item" not in text
+    text = admin_client.get(EMPTY[model], {"q": "zzz", "pk__lt": 0}).content.decode()
+    assert "Try fewer of them" in text
+
+
+@pytest.mark.parametrize("page", ["change", "delete", "history"])
+@pytest.mark.parametrize("model", EMPTY, ids=lambda model: model._meta.label)
+def test_a_number_that_no_column_holds_is_nobody_s_id(admin_client, model, page):
+    assert admin_client.get(f"{EMPTY[model]}{'9' * 30}/{page}/").status_code in (302, 403, 404)
 
 
 def test_the_sidebar_marks_one_page(staff):

@@ -36,6 +36,7 @@ MOST_CALLS = 5
 class IntegrationAdmin(UnsignedSwitch, StaffAdmin):
     """One page has all that a connection needs."""
 
+    when_empty = "No restaurant is connected yet. “Connect a restaurant” leads through it."
     recorded_by_service = True
     form = IntegrationForm
     list_display = (

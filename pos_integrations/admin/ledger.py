@@ -85,6 +85,7 @@ class VerdictFilter(DropdownFilter):
 class WebhookLogAdmin(Exported, ReadOnly, StaffAdmin):
     """The inbox, the newest first."""
 
+    when_empty = "No POS has called yet. Give it the addresses that an integration's page shows, and see that it reaches this server."
     list_display = (
         "received",
         "shown_restaurant",

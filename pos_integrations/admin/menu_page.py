@@ -88,7 +88,7 @@ def show(request: HttpRequest, admin: Any, restaurant_id: int) -> HttpResponse:
 def integration_of(request: HttpRequest, admin: Any, restaurant_id: int) -> RestaurantPosIntegration | None:
     """The restaurant's integration: the active one, if there are several."""
     rows: QuerySet[RestaurantPosIntegration] = admin.get_queryset(request)
-    return rows.filter(restaurant=restaurant_id).order_by("-active", "-pk").first()
+    return rows.filter(restaurant__id=restaurant_id).order_by("-active", "-pk").first()
 
 
 # --- what it does -----------------------------------------------------------------------------------------

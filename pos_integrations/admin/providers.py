@@ -65,6 +65,7 @@ class PosProviderForm(ConfigForm):
 class PosProviderAdmin(StaffAdmin):
     """First the kind of POS, then what it needs."""
 
+    when_empty = "No kind of POS is set up yet. “Connect a restaurant” does it on the way."
     restaurant_path = None  # all restaurants share it
     form = PosProviderForm
     list_display = ("display_name", "provider_name", "base_api_url", "is_active", "restaurants", "updated_at")

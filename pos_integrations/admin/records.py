@@ -35,6 +35,7 @@ class AttemptInline(ReadOnly, TabularInline):
 class OrderPushAdmin(FoundByOrder, ReadOnly, StaffAdmin):
     """The outbox, the newest first."""
 
+    when_empty = "Nothing was owed to a POS yet. Each order makes one."
     restaurant_path = "order__restaurant"
 
     list_display = (
@@ -98,6 +99,7 @@ class OrderPushAdmin(FoundByOrder, ReadOnly, StaffAdmin):
 class OrderPushAttemptAdmin(FoundByOrder, ReadOnly, StaffAdmin):
     """Every call, the newest first."""
 
+    when_empty = "No POS was called with an order yet."
     restaurant_path = "push__order__restaurant"
 
     list_display = (
@@ -158,6 +160,7 @@ class OrderPushAttemptAdmin(FoundByOrder, ReadOnly, StaffAdmin):
 class MenuSyncHistoryAdmin(Exported, ReadOnly, StaffAdmin):
     """Past syncs, the newest first."""
 
+    when_empty = "No menu was fetched yet. Open a restaurant's menu and press “Sync now”."
     export_columns = (
         ("Started (UTC)", lambda sync: sync.started_at),
         ("Completed (UTC)", lambda sync: sync.completed_at),

@@ -57,6 +57,7 @@ class WebhookSecretForm(forms.ModelForm):
 class WebhookSecretAdmin(ReadOnly, StaffAdmin):
     """The value is in no list and on no page; the fingerprint tells secrets apart."""
 
+    when_empty = "There is no secret yet. “Webhook secrets” in an integration's page makes one."
     form = WebhookSecretForm
     list_display = (
         "restaurant",

@@ -65,6 +65,8 @@ def test_a_wish_is_a_row_that_says_who_and_tells_its_progress(staff, integration
     assert "Waiting for a worker" in client.get(page(integration)).content.decode()
     run_all()
     assert client.get(f"{page(integration)}progress/").json()["open"] is False
+    nowhere = page(integration).replace(f"/{integration.restaurant_id}/", f"/{'9' * 30}/")
+    assert [client.get(one).status_code for one in (nowhere, f"{nowhere}progress/")] == [404, 404]
     assert "3 items; nothing changed." in client.get(page(integration)).content.decode()
 
 
