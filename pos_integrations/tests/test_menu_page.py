@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, User
 
 from ding.audit import AuditEvent
 from ding.roles import OPERATOR, VIEWER
-from menus.models import LeftChange
+from menus.models import LeftChange, Menu
 from pos_integrations import menu_requests, menu_sync
 from pos_integrations.models import MenuRequest, MenuReview, MenuSyncHistory
 from pos_integrations.simulator import make_menu, sample_menu
@@ -127,11 +127,11 @@ def test_a_preview_can_be_discarded(staff, integration, pos):
     ],
 )
 def test_strange_input_breaks_nothing(staff, integration, values):
-    client = staff()
+    client, before = staff(), Menu.objects.get().version
     assert client.post(page(integration), values).status_code == 302
     run_all()
     assert not LeftChange.objects.exists()
-    assert MenuSyncHistory.objects.filter(trigger="admin", status="success").count() == 0
+    assert Menu.objects.get().version == before
     for query in ({"page": "x"}, {"what": "x"}, {"page": "9" * 40}, {"q": "'"}):
         assert client.get(page(integration), query).status_code == 200
 
