@@ -1,30 +1,25 @@
-"""Connections to a POS: only to addresses that are allowed, ended at the call's deadline, used again only at once.
+"""Connections of `requests` to a POS: only to addresses that are allowed, and ended at the call's deadline.
 
-A connection that is used again may have been closed under us, and then nobody can say whether the request was read. So
-it is used again only within a second after an answer that was whole and in which the POS said that it keeps the
-connection; and where that was not true once, never again. Nothing is ever sent a second time on another connection.
+A connection is never used again: it may have been closed under us, and then nobody can say whether the request was
+read. Nothing is ever sent a second time by itself.
 """
 
 from __future__ import annotations
 
-import base64
+import datetime as dt
 import functools
 import ipaddress
-import os
-import select
 import socket
 import ssl
-import threading
 import time
-from collections import defaultdict
-from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Any, NamedTuple
-from urllib.parse import unquote
+from typing import Any
 
 import certifi
-from urllib3.exceptions import LocationParseError
-from urllib3.util import parse_url
+from django.utils import timezone
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from pos_integrations.errors import ConfigurationError, TransientError
@@ -49,42 +44,13 @@ _SPECIAL = tuple(
     for network in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "3fff::/20")
 )
 
-# The shortest that a server in use waits before it closes what is idle is 2 s.
-IDLE_SECONDS = 1.0
-# Then its name is looked up again, and its certificate looked at.
-OLDEST_SECONDS = 60.0
-
-
-class Target(NamedTuple):
-    """What an address says, read once."""
-
-    scheme: str
-    host: str
-    port: int
-    path: str
-    authorization: str
-
-
-@functools.lru_cache(maxsize=1000)
-def target_of(url: str) -> Target:
-    """Raises TransientError: nothing can be sent to this address."""
-    try:
-        parts = parse_url(url)
-    except (LocationParseError, ValueError) as error:
-        raise TransientError("The POS's address cannot be used.", code="not_connected") from error
-    if not parts.host or not parts.scheme:
-        raise TransientError("The POS's address cannot be used.", code="not_connected")
-    secret = f"Basic {base64.b64encode(unquote(parts.auth).encode()).decode()}" if parts.auth else ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return Target(parts.scheme, parts.host.strip("[]"), port, parts.request_uri, secret)
-
 
 class _Timed:
     """What both kinds of socket share: no wait goes past the deadline, however little comes at a time."""
 
     deadline = 0.0
 
-    def _limit(self) -> None:
+    def limit(self) -> None:
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("The call took too long.")
@@ -93,146 +59,91 @@ class _Timed:
 
 class _Plain(_Timed, socket.socket):
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self._limit()
+        self.limit()
         return super().recv_into(*args, **kwargs)
+
+    def sendall(self, *args: Any, **kwargs: Any) -> None:
+        self.limit()
+        super().sendall(*args, **kwargs)
 
 
 class _Tls(_Timed, ssl.SSLSocket):
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self._limit()
+        self.limit()
         return super().recv_into(*args, **kwargs)
 
     def send(self, *args: Any, **kwargs: Any) -> int:
-        self._limit()
+        self.limit()
         return super().send(*args, **kwargs)
 
 
-class Connection:
-    """One connection that stands. Whatever goes wrong on it after `send` began, the POS may have read the request."""
+class Guard(HTTPAdapter):
+    """The way of one call to its POS. `stands`: bytes of the request may have left.
 
-    def __init__(self, target: Target, networks: tuple[Network, ...], deadline: float) -> None:
-        """Connect. Raises ConfigurationError or TransientError: then nothing was sent."""
-        self.place = (target.scheme, target.host, target.port, networks)
-        self.born = time.monotonic()
-        self.used = False
-        self._http = HTTPConnection(target.host, target.port)
-        # Never by itself on a new connection.
-        self._http.auto_open = 0
-        self._http.default_port = 443 if target.scheme == "https" else 80
-        self._http.sock = self._socket = _connected(target, networks, deadline)
-        self.idle_since = self.born
+    Until then `send` raises ConfigurationError or TransientError, or what `requests` has against the address.
+    """
 
-    def send(
-        self, method: str, path: str, headers: dict[str, str], body: bytes | None, deadline: float
-    ) -> HTTPResponse:
-        """The beginning of the answer. Raises ValueError, HTTPException or OSError."""
-        self._socket.deadline = deadline
-        self._socket._limit()
-        self._http.request(method, path, body, headers)
-        return self._http.getresponse()
+    def __init__(
+        self, networks: tuple[Network, ...], deadline: float, begin_by: dt.datetime | None = None
+    ) -> None:
+        self.networks, self.deadline, self.begin_by = networks, deadline, begin_by
+        self.stands = False
+        super().__init__(max_retries=0)
 
-    def release(self, response: HTTPResponse) -> None:
-        """Its answer was read: keep it for a moment, if the POS says that it does too and nothing else came."""
-        keeps = "keep-alive" in (response.headers.get("Connection") or "").lower()
-        if keeps and not response.will_close and response.isclosed() and self.is_quiet():
-            self.used, self.idle_since = True, time.monotonic()
-            _idle.put(self)
+    def get_connection_with_tls_context(self, request: Any, verify: Any, *args: Any, **kwargs: Any) -> Any:
+        """A pool for this call alone, by no proxy, whatever the environment says."""
+        place, _ = self.build_connection_pool_key_attributes(request, True)
+        pool: HTTPConnectionPool
+        if place["scheme"] == "https":
+            pool = HTTPSConnectionPool(place["host"], place["port"] or 443, ssl_context=_tls())
+            pool.ConnectionCls = functools.partial(_Https, self)  # type: ignore[assignment]
         else:
-            self.close()
+            pool = HTTPConnectionPool(place["host"], place["port"] or 80)
+            pool.ConnectionCls = functools.partial(_Http, self)  # type: ignore[assignment]
+        return pool
 
-    def is_quiet(self) -> bool:
-        """Whether it is open, as far as we can know, and nothing lies in it."""
-        poll = select.poll()
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """By `_tls`, which has read the certificates that are trusted."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
+    def begin(self, sock: _Plain | _Tls) -> None:
+        """From here on bytes of the request may leave, unless the way here took too long."""
+        if self.begin_by is not None and timezone.now() > self.begin_by:
+            sock.close()
+            raise TransientError("It is too late to begin this call.", code="too_late")
+        sock.deadline = self.deadline
+        self.stands = True
+
+
+class _Guarded:
+    """What both kinds of connection share."""
+
+    def __init__(self, guard: Guard, **options: Any) -> None:
+        super().__init__(**options)
+        self._guard = guard
+
+    def _new_conn(self) -> socket.socket:
+        return _connected(self._dns_host, self.port, self._guard)  # type: ignore[attr-defined]
+
+    def connect(self) -> None:
+        """Raises ConfigurationError or TransientError: nothing was sent."""
         try:
-            poll.register(self._socket, select.POLLIN)
-        except ValueError:
-            return False
-        return not poll.poll(0)
-
-    def broke(self) -> None:
-        """No whole answer came."""
-        if self.used:
-            _idle.distrust(self.place)
-        self.close()
-
-    def close(self) -> None:
-        """End it."""
-        with suppress(OSError):
-            self._http.close()
-        with suppress(OSError):
-            self._socket.close()
+            super().connect()  # type: ignore[misc]
+        except (ssl.SSLError, ssl.CertificateError) as error:
+            raise ConfigurationError(
+                "The POS's TLS certificate could not be verified.", code="tls"
+            ) from error
+        except (OSError, ValueError, HTTPError) as error:
+            raise TransientError("No connection to the POS.", code="not_connected") from error
+        self._guard.begin(self.sock)  # type: ignore[attr-defined]
 
 
-class _Idle:
-    """Connections that were used and may be used again for a moment."""
-
-    def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """Of a forked process: these are the parent's."""
-        self._lock = threading.Lock()
-        self._kept: dict[Any, list[Connection]] = defaultdict(list)
-        self._distrusted: set[Any] = set()
-        self._sweeper: threading.Timer | None = None
-
-    def put(self, connection: Connection) -> None:
-        with self._lock:
-            if connection.place not in self._distrusted:
-                self._kept[connection.place].append(connection)
-                if self._sweeper is None:
-                    self._plan()
-                return
-        connection.close()
-
-    def take(self, place: Any) -> Connection | None:
-        """The one that was used last."""
-        while True:
-            with self._lock:
-                kept = self._kept.get(place)
-                if not kept:
-                    return None
-                connection = kept.pop()
-            now = time.monotonic()
-            fresh = now - connection.idle_since < IDLE_SECONDS and now - connection.born < OLDEST_SECONDS
-            if fresh and connection.is_quiet():
-                return connection
-            connection.close()
-
-    def distrust(self, place: Any) -> None:
-        """It closes what it says it keeps."""
-        with self._lock:
-            self._distrusted.add(place)
-
-    def _plan(self) -> None:
-        self._sweeper = threading.Timer(IDLE_SECONDS, self._sweep)
-        self._sweeper.daemon = True
-        self._sweeper.start()
-
-    def _sweep(self) -> None:
-        oldest = time.monotonic() - IDLE_SECONDS
-        with self._lock:
-            kept = [connection for connections in self._kept.values() for connection in connections]
-            stale = [connection for connection in kept if connection.idle_since <= oldest]
-            self._kept.clear()
-            for connection in kept:
-                if connection.idle_since > oldest:
-                    self._kept[connection.place].append(connection)
-            self._sweeper = None
-            if self._kept:
-                self._plan()
-        for connection in stale:
-            connection.close()
+class _Http(_Guarded, HTTPConnection):
+    pass
 
 
-_idle = _Idle()
-os.register_at_fork(after_in_child=_idle.forget)
-
-
-def connection_to(target: Target, networks: tuple[Network, ...], deadline: float) -> Connection:
-    """One that stands: used a moment ago, or new. Raises as `Connection` does."""
-    place = (target.scheme, target.host, target.port, networks)
-    return _idle.take(place) or Connection(target, networks, deadline)
+class _Https(_Guarded, HTTPSConnection):
+    pass
 
 
 @functools.cache
@@ -244,36 +155,28 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
-def _connected(target: Target, networks: tuple[Network, ...], deadline: float) -> Any:
+def _connected(host: str, port: int, guard: Guard) -> socket.socket:
     """A socket to the first allowed address of a host: checked here, so no second look-up can differ."""
-    try:
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError, OverflowError) as error:
-        raise TransientError("No connection to the POS.", code="not_connected") from error
-    allowed = [entry for entry in found if _is_allowed(str(entry[4][0]), networks)]
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    allowed = [entry for entry in found if _is_allowed(str(entry[4][0]), guard.networks)]
     if not allowed:
         raise ConfigurationError(
             "The POS's address is in a private network that is not allowed (POS_ALLOWED_NETWORKS).",
             code="address",
         )
     family, kind, protocol, _, address = allowed[0]
-    plain = _Plain(family, kind, protocol)
-    plain.deadline = deadline
+    sock = _Plain(family, kind, protocol)
+    sock.deadline = guard.deadline
     try:
-        plain._limit()
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        plain.connect(address)
-        if target.scheme != "https":
-            return plain
-        plain._limit()
-        # A name without the zone that an address may carry.
-        return _tls().wrap_socket(plain, server_hostname=target.host.split("%")[0])
-    except ssl.SSLError as error:
-        plain.close()
-        raise ConfigurationError("The POS's TLS certificate could not be verified.", code="tls") from error
-    except (OSError, ValueError) as error:
-        plain.close()
-        raise TransientError("No connection to the POS.", code="not_connected") from error
+        sock.limit()
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.connect(address)
+        # For the handshake of TLS.
+        sock.limit()
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def _is_allowed(text: str, networks: tuple[Network, ...]) -> bool:
@@ -293,7 +196,3 @@ def _meant(address: Address) -> Address:
         if address in network:
             return ipaddress.IPv4Address(int(address) >> shift & 0xFFFFFFFF)
     return address
-
-
-# What a connection may raise once something may have been sent.
-BROKEN = (HTTPException, OSError, ValueError)

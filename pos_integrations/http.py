@@ -14,11 +14,14 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from http.client import HTTPResponse
+from http.client import HTTPException
 from typing import Any
 
+import requests
+import urllib3
 from django.utils import timezone
 
 from pos_integrations import strict_json
@@ -29,11 +32,13 @@ from pos_integrations.errors import (
     PosError,
     TransientError,
 )
-from pos_integrations.guarded import BROKEN, Network, connection_to, target_of
+from pos_integrations.guarded import Guard, Network
 
 KEPT_CHARACTERS = 16_000
 A_DAY = 86_400.0
 MASK = "•••"
+# What a call may raise besides our own errors.
+BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,34 +184,28 @@ class PosHttp:
     ) -> Answer:
         if not url.startswith("https://") and not (self._allow_plain_http and url.startswith("http://")):
             raise ConfigurationError("The POS's address must begin with https://.", code="address")
-        deadline = time.monotonic() + self._timeout
-        target = target_of(url)
+        guard = Guard(self._networks, time.monotonic() + self._timeout, self._begin_by)
         said = {
             # A compressed answer could be a bomb; none of ours needs compressing.
             "Accept-Encoding": "identity",
-            "Connection": "keep-alive",
+            "Connection": "close",
             "User-Agent": "ding",
             **headers,
         }
-        if target.authorization:
-            said["Authorization"] = target.authorization
-        connection = connection_to(target, self._networks, deadline)
-        if self._begin_by is not None and timezone.now() > self._begin_by:
-            connection.close()
-            raise TransientError("It is too late to begin this call.", code="too_late")
         try:
-            response = connection.send(method, target.path, said, body, deadline)
-            content = _read(response, max_bytes)
+            # Without a session: no cookies, no redirects, nothing of the environment.
+            request = requests.Request(method, url, headers=said, data=body).prepare()
+            with closing(guard.send(request, stream=True, timeout=self._timeout)) as response:
+                content = _read(response, max_bytes)
+        except PosError:
+            raise
         except BROKEN as error:
-            connection.broke()
+            if not guard.stands:
+                raise TransientError("The POS's address cannot be used.", code="not_connected") from error
             raise OutcomeUnknown(
                 "The connection to the POS broke or timed out after sending.", code="no_answer"
             ) from error
-        except BaseException:
-            connection.close()
-            raise
-        connection.release(response)
-        return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, content)
+        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, content)
 
     def _kept(self, body: bytes) -> str:
         """The beginning of an answer, masked. A menu of megabytes is not read through for it."""
@@ -230,15 +229,13 @@ def _as_written(secrets: Sequence[str]) -> set[str]:
     return in_json.union(secrets)
 
 
-def _read(response: HTTPResponse, max_bytes: int) -> bytes:
-    if (response.headers.get("Content-Encoding") or "identity").lower() not in ("", "identity"):
+def _read(response: requests.Response, max_bytes: int) -> bytes:
+    if response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
         raise OutcomeUnknown("The POS sent a compressed answer, which was not asked for.", code="compressed")
     # Grows in place: pieces and their sum would be a large menu twice.
     content = io.BytesIO()
-    while chunk := response.read(65_536):
+    while chunk := response.raw.read(65_536, decode_content=False):
         if content.tell() + len(chunk) > max_bytes:
             raise OutcomeUnknown(f"The POS's answer is larger than {max_bytes} bytes.", code="too_large")
         content.write(chunk)
-    if response.length:
-        raise OutcomeUnknown("The POS's answer was cut off.", code="no_answer")
     return content.getvalue()

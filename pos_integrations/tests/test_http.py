@@ -17,7 +17,6 @@ from email.utils import format_datetime
 import pytest
 from django.utils import timezone
 
-from pos_integrations import guarded
 from pos_integrations.errors import ConfigurationError, OutcomeUnknown, PosError, TransientError
 from pos_integrations.http import Answer, PosHttp
 
@@ -129,7 +128,7 @@ def test_the_payload_arrives_as_ascii_json_and_the_answer_comes_back(serve):
     headers = dict(line.lower().split(b": ", 1) for line in lines[1:])
     assert headers[b"content-type"] == b"application/json"
     assert headers[b"accept-encoding"] == b"identity"
-    assert headers[b"connection"] == b"keep-alive"
+    assert headers[b"connection"] == b"close"
     assert headers[b"app-key"] == b"k"
     assert headers[b"user-agent"] == b"ding"
     (exchange,) = http.exchanges
@@ -628,114 +627,3 @@ def test_a_file_is_fetched_as_guarded_as_a_call(serve):
         fetch(response(), allowed_networks=[])
     with pytest.raises(OutcomeUnknown, match="timed out|too long"):
         door(timeout_seconds=0.3).get(f"http://127.0.0.1:{serve(drip).port}/a.png", 1000)
-
-
-# --- used again -----------------------------------------------------------------------------------------
-
-KEEPS = response(b'{"success":"1"}', b"HTTP/1.1 200 OK", b"Connection: keep-alive")
-
-
-def keeping(answers, seen):
-    """Answer one request after the other on a connection, for as long as there are answers."""
-
-    def answer(peer):
-        left = list(answers)
-        peer.sendall(left.pop(0))
-        while left and (request := read_request(peer)):
-            seen.append(request)
-            peer.sendall(left.pop(0))
-
-    return answer
-
-
-@pytest.fixture(autouse=True)
-def nothing_idle():
-    """No connection of another test, and nothing learned there."""
-    guarded._idle.forget()
-
-
-def test_a_connection_that_the_pos_keeps_is_used_again_at_once(serve):
-    seen = []
-    server = serve(keeping([KEEPS] * 3, seen))
-    for _ in range(3):
-        assert post(server, door()).json() == {"success": "1"}
-    assert (server.accepted, len(seen)) == (1, 2)
-
-
-@pytest.mark.parametrize(
-    "first",
-    [
-        response(),
-        response(b"{}", b"HTTP/1.1 200 OK", b"Connection: close"),
-        response(b"{}", b"HTTP/1.0 200 OK"),
-        KEEPS + b"x" * 20_000,
-    ],
-    ids=["says nothing", "closes", "old", "says more than was asked"],
-)
-def test_a_connection_is_not_used_again_unless_the_pos_says_so_and_nothing_else(serve, first):
-    seen = []
-    server = serve(keeping([first, KEEPS], seen))
-    post(server)
-    post(server)
-    assert (server.accepted, seen) == (2, [])
-
-
-def test_a_connection_that_rested_or_is_old_or_whose_pos_went_away_is_not_used_again(serve, monkeypatch):
-    seen = []
-    server = serve(keeping([KEEPS] * 9, seen))
-    post(server)
-    with monkeypatch.context() as patch:
-        patch.setattr(guarded, "IDLE_SECONDS", 0.0)
-        post(server)
-    with monkeypatch.context() as patch:
-        patch.setattr(guarded, "OLDEST_SECONDS", 0.0)
-        post(server)
-    assert (server.accepted, seen) == (3, [])
-    gone = serve(KEEPS)
-    post(gone)
-    gone.idle.wait(5)
-    post(gone)
-    assert gone.accepted == 2
-
-
-def test_who_closes_what_he_keeps_leaves_it_unclear_once_and_is_sent_nothing_twice(serve):
-    """The worst moment: he has read the request on the used connection, and closes."""
-    requests = []
-
-    def answer(peer):
-        peer.sendall(KEEPS)
-        if len(requests) < 1:
-            requests.append(read_request(peer))
-
-    server = serve(answer)
-    http = door()
-    post(server, http, path="/1")
-    with pytest.raises(OutcomeUnknown):
-        post(server, http, path="/2")
-    assert [request.split()[1] for request in (*server.requests, *requests)] == [b"/1", b"/2"]
-    for n in (3, 4):
-        post(server, http, path=f"/{n}")
-    assert [request.split()[1] for request in server.requests] == [b"/1", b"/3", b"/4"]
-
-
-def test_the_deadline_is_for_each_call_on_a_used_connection(serve):
-    def answer(peer):
-        peer.sendall(KEEPS)
-        read_request(peer)
-        drip(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")(peer)
-
-    server = serve(answer)
-    post(server)
-    with pytest.raises(OutcomeUnknown):
-        post(server, door(timeout_seconds=0.5))
-
-
-def test_what_is_not_used_again_is_closed(serve, monkeypatch):
-    monkeypatch.setattr(guarded, "IDLE_SECONDS", 0.05)
-    server = serve(keeping([KEEPS] * 3, []))
-    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
-    post(server)
-    until = time.monotonic() + 20
-    while (left := (threading.active_count(), len(os.listdir("/proc/self/fd")))) != (threads, files):
-        assert time.monotonic() < until, left
-        time.sleep(0.01)
