@@ -132,12 +132,12 @@ def web_dies_after_commit(rig: Rig, n: int) -> list[Figure]:
 def random_kills(rig: Rig, n: int) -> list[Figure]:
     """Webhooks and orders all the while; now and then database and broker are killed too."""
     rig.stock_up(n * 20 + 500)
-    load = rig.load(events=30, orders=2.5)
+    load = rig.load(events=33, orders=2.5)
     victims = [*rig.webs, *rig.workers, rig.beat, rig.redis, rig.db]
     weights = [4, 4, 5, 5, 1, 1, 1]
     with load:
         for _ in range(n):
-            time.sleep(rig.dice.uniform(0.5, 4.5))
+            time.sleep(rig.dice.uniform(0.5, 4))
             (victim,) = rig.dice.choices(victims, weights)
             threading.Thread(target=rig.kill, args=(victim,), daemon=True).start()
         time.sleep(5)

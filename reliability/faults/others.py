@@ -138,7 +138,7 @@ def _unsettled(references: set[str]) -> int:
 @fault(
     "F50",
     "everything at once",
-    trials=180,
+    trials=150,
     carried_by="all of them",
 )
 def everything(rig: Rig, n: int) -> list[Figure]:
