@@ -180,14 +180,19 @@ def _nobodys_secret(scheme: Scheme) -> str:
 def _by_order_token(
     adapter: PosAdapter, request: WebhookRequest, public_id: str | None
 ) -> tuple[Recipient, str]:
-    """The integration of the address, when the token belongs to the order that the body names."""
-    reference, named = adapter.order_reference(request), adapter.account_ref(request)
+    """The integration of the address, when the token belongs to the order that the body names.
+
+    The token is of that order and that address alone: a body that names no restaurant is believed, too.
+    """
+    reference, named = adapter.order_reference(request), ""
+    with contextlib.suppress(MalformedPayload):
+        named = adapter.account_ref(request)
     recipient = recipient_at(adapter, public_id or "")
     expected = callback_token(recipient or _NOBODY, reference)
     with _counting(recipient, request):
         if not hmac.compare_digest(expected.encode(), request.token.encode()) or recipient is None:
             raise NotAuthentic
-        if recipient.external_id != named:
+        if named not in ("", recipient.external_id):
             raise AnotherRestaurant
     return recipient, ORDER_TOKEN
 

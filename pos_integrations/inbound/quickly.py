@@ -110,8 +110,8 @@ def learn(*, provider_name: str, request: WebhookRequest, public_id: str | None)
     adapter = adapter_for(provider_name)
     if adapter is None:
         return
-    named = adapter.account_ref(request)
-    key = (adapter.slug, public_id or "", "" if public_id else named)
+    named = "" if public_id else adapter.account_ref(request)
+    key = (adapter.slug, public_id or "", named)
     now = time.monotonic()
     with _lock:
         # Some are never kept: unsigned ones, or with an id for each event.

@@ -186,6 +186,18 @@ def test_a_callback_in_every_spelling(sent, client, values, shown):
     assert OrderPush.objects.get(kind="order").state == "acknowledged"
 
 
+@pytest.mark.parametrize("named", [{}, {"restID": None}, {"restID": ""}])
+def test_a_callback_that_names_no_restaurant_is_believed_by_its_token_alone(sent, client, named):
+    body = {name: value for name, value in CALLBACK.items() if name != "restID"} | named
+    body["orderID"] = sent.push.order.reference
+    wrong = sent.callback[:-1] + ("0" if sent.callback[-1] != "0" else "1")
+    assert post(client, wrong, body).status_code == 401
+    assert post(client, sent.callback, body | {"restID": "efgh5678"}).status_code == 403
+    assert post(client, sent.callback, body).status_code == 200
+    inbound.drain()
+    assert Order.objects.get().status == "confirmed"
+
+
 @pytest.mark.parametrize(
     ("ids", "off"),
     [
