@@ -162,7 +162,7 @@ def _pushes(figures: Figures, mine: Mine) -> None:
 
 
 # Not counted: they are many, and nobody's business.
-_QUIET = ("in_kitchen", "not_sent")
+_QUIET = ("in_kitchen", "not_sent", "telling", "told")
 
 
 def _queues(figures: Figures, mine: Mine) -> None:

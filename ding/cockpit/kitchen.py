@@ -75,6 +75,13 @@ STANDINGS = (
         _CANCELLATION & Q(state__in=(PushState.UNKNOWN, PushState.REJECTED, PushState.EXPIRED)),
         trouble=True,
     ),
+    Standing(
+        "telling",
+        "POS is being told of cancellation",
+        BUSY,
+        _CANCELLATION & Q(state__in=(PushState.DUE, PushState.SENDING, PushState.SENT)),
+    ),
+    Standing("told", "POS knows of cancellation", PLAIN, _CANCELLATION & Q(state=PushState.ACKNOWLEDGED)),
     Standing("in_kitchen", "In the kitchen", GOOD, _ORDER & Q(state=PushState.ACKNOWLEDGED)),
     Standing(
         "not_sent",
@@ -115,7 +122,7 @@ def standing_of(order: Order, push: OrderPush | None) -> Standing | None:
     if push.kind == PushKind.CANCELLATION:
         failed = failed or push.state == PushState.UNKNOWN
         known = push.state == PushState.ACKNOWLEDGED
-        return BY_KEY["not_told"] if failed else BY_KEY["in_kitchen" if known else "waiting"]
+        return BY_KEY["not_told"] if failed else BY_KEY["told" if known else "telling"]
     if failed and order.status != OrderStatus.REJECTED:
         return BY_KEY["not_sent"]
     if push.state in (PushState.DUE, PushState.SENDING):

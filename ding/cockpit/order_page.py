@@ -153,7 +153,7 @@ class OrderPage:
         again = outbound.pushing_again(order, push)
         # What is on its way anyway needs no button.
         standing = standing_of(order, push)
-        on_its_way = standing is not None and standing.key in ("waiting", "unconfirmed")
+        on_its_way = standing is not None and standing.key in ("waiting", "unconfirmed", "telling")
         if again.possible and not on_its_way:
             label = "Tell the POS again" if push and push.kind == PushKind.CANCELLATION else "Send again"
             found.append(Button(label, "refresh", "plain" if again.twice else "primary", url("push_again")))
