@@ -190,6 +190,7 @@ def work(request: HttpRequest, integration: RestaurantPosIntegration) -> dict[st
     query = request.GET.copy()
     query.pop("page", None)
     context: dict[str, Any] = {
+        "now": timezone.now(),
         "wish": wish,
         "running": _progress(wish) if wish and wish.state in OPEN else None,
         "told": wish if wish and wish.state not in OPEN else None,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.contrib.auth.models import Group, User
+from django.utils import timezone
 
 from ding.audit import AuditEvent
 from ding.roles import OPERATOR, VIEWER
 from menus.models import LeftChange, Menu
 from pos_integrations import menu_requests, menu_sync
-from pos_integrations.models import MenuRequest, MenuReview, MenuSyncHistory
+from pos_integrations.models import MenuRequest, MenuReview, MenuSyncHistory, RestaurantPosIntegration
 from pos_integrations.simulator import make_menu, sample_menu
 from pos_integrations.tests.factories import connect, counting, make_restaurant
 
@@ -103,6 +106,18 @@ def test_a_left_change_that_changes_again_is_said_so(staff, integration, pos):
     assert (
         "It has changed again at the POS since it was left." in client.get(page(integration)).content.decode()
     )
+
+
+def test_when_the_menu_is_fetched_next_is_told(staff, integration):
+    client, rows = staff(), RestaurantPosIntegration.objects
+    for change, words in (
+        ({"menu_sync_due_at": timezone.now() + dt.timedelta(hours=2, minutes=1)}, "again in 2\xa0hours"),
+        ({"menu_sync_due_at": timezone.now()}, "in a moment"),
+        ({"menu_sync_due_at": None}, "only when asked"),
+        ({"active": False}, "nothing is fetched by itself"),
+    ):
+        rows.update(**change)
+        assert words in client.get(page(integration)).content.decode()
 
 
 def test_a_preview_can_be_discarded(staff, integration, pos):
