@@ -8,11 +8,17 @@ from typing import Any
 from django import forms
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from unfold.widgets import INPUT_CLASSES, SELECT_CLASSES, SWITCH_CLASSES
 
 from pos_integrations.adapters.base import ConfigField, FieldType, Level, PosAdapter
 from pos_integrations.configuration import CORE_NAMES, fields_of, key_field_of, masked
 from pos_integrations.http import MASK
 
+_LOOKS = {
+    forms.CheckboxInput: SWITCH_CLASSES,
+    forms.Select: SELECT_CLASSES,
+    forms.widgets.Input: INPUT_CLASSES,
+}
 PREFIX = "config_"
 CLEAR = "_clear"
 
@@ -79,13 +85,24 @@ def with_fields(
     return type(form.__name__, (form,), attributes)
 
 
+def dressed(form: type[ConfigForm]) -> type[ConfigForm]:
+    """`form` with its declared fields in the looks of the admin's own."""
+    for name, field in form.base_fields.items():
+        if name.startswith(PREFIX):
+            kind = type(field.widget)
+            looks = next((classes for base, classes in _LOOKS.items() if issubclass(kind, base)), ())
+            field.widget.attrs["class"] = " ".join(looks)
+            field.widget.attrs.pop("size", None)
+    return form
+
+
 def fieldsets(form: type[ConfigForm]) -> list[tuple[str, dict[str, Any]]]:
     """Two groups: what the POS needs, and what ding does with it."""
     groups: dict[str, list[Any]] = {"What the POS needs": [], "How ding deals with it": []}
     for field in form.config_fields:
         name = PREFIX + field.name
-        row = (name, name + CLEAR) if name + CLEAR in form.base_fields else name
-        groups["How ding deals with it" if field.name in CORE_NAMES else "What the POS needs"].append(row)
+        rows = [row for row in (name, name + CLEAR) if row in form.base_fields]
+        groups["How ding deals with it" if field.name in CORE_NAMES else "What the POS needs"] += rows
     return [(title, {"fields": rows}) for title, rows in groups.items() if rows]
 
 
@@ -157,4 +174,6 @@ def table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> SafeString:
     cells = format_html_join("", "<th>{}</th>", ((cell,) for cell in head))
     body = [format_html_join("", "<td>{}</td>", ((cell,) for cell in row)) for row in rows]
     lines = format_html_join("", "<tr>{}</tr>", ((row,) for row in body))
-    return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", cells, lines)
+    style = "border-collapse:separate;border-spacing:12px 4px;text-align:left;overflow-wrap:anywhere"
+    whole = '<table style="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
+    return format_html(whole, style, cells, lines)

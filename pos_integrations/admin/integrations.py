@@ -21,7 +21,7 @@ from pos_integrations import configuration, health, menu_sync, tasks
 from pos_integrations.adapters.base import Level, TopicAuth
 from pos_integrations.adapters.registry import adapter_for
 from pos_integrations.admin import menu_page, onboarding, secret_page
-from pos_integrations.admin.config_form import ConfigForm, fieldsets, table, with_fields, words
+from pos_integrations.admin.config_form import ConfigForm, dressed, fieldsets, table, with_fields, words
 from pos_integrations.admin.guards import chosen, show_once
 from pos_integrations.admin.integration_form import IntegrationForm
 from pos_integrations.admin.unsigned import UnsignedSwitch
@@ -39,6 +39,7 @@ class IntegrationAdmin(UnsignedSwitch, StaffAdmin):
     when_empty = "No restaurant is connected yet. “Connect a restaurant” leads through it."
     recorded_by_service = True
     form = IntegrationForm
+    change_form_before_template = "admin/pos_integrations/integration_links.html"
     list_display = (
         "restaurant",
         "pos_provider",
@@ -160,7 +161,7 @@ class IntegrationAdmin(UnsignedSwitch, StaffAdmin):
             own = {**(obj.restaurant_specific_config or {})}
             if obj.api_key:
                 own[adapter.api_key_field] = obj.api_key
-        return with_fields(
+        made = with_fields(
             IntegrationForm,
             adapter,
             Level.RESTAURANT,
@@ -168,6 +169,7 @@ class IntegrationAdmin(UnsignedSwitch, StaffAdmin):
             context=obj.sealing_context() if obj else "",
             inherited=configuration.inherited(provider),
         )
+        return dressed(made)
 
     def save_model(
         self, request: HttpRequest, obj: RestaurantPosIntegration, form: Any, change: bool
@@ -225,7 +227,9 @@ class IntegrationAdmin(UnsignedSwitch, StaffAdmin):
         others = [topic.name for topic in adapter.topics if topic.auth is TopicAuth.ORDER_TOKEN]
         urls, modes = configuration.webhook_urls(integration), configuration.webhook_modes(integration)
         rows = ((name, modes[name], url) for name, url in urls.items() if name not in others)
-        lines = format_html_join("", '<p>{} ({}) <code style="user-select:all">{}</code></p>', rows)
+        lines = format_html_join(
+            "", '<p>{} ({}) <code style="user-select:all;overflow-wrap:anywhere">{}</code></p>', rows
+        )
         rest = (
             f"Nothing to set up for {', '.join(others)}: each order brings its own address." if others else ""
         )

@@ -14,7 +14,7 @@ from ding.staff import StaffAdmin
 from pos_integrations import configuration
 from pos_integrations.adapters import registry
 from pos_integrations.adapters.base import Level
-from pos_integrations.admin.config_form import ConfigForm, fieldsets, table, with_fields, words
+from pos_integrations.admin.config_form import ConfigForm, dressed, fieldsets, table, with_fields, words
 from pos_integrations.models import PosProvider
 
 
@@ -131,7 +131,7 @@ class PosProviderAdmin(StaffAdmin):
         adapter = registry.adapter_for(provider.provider_name)
         if adapter is None:
             return PosProviderForm
-        return with_fields(
+        made = with_fields(
             PosProviderForm,
             adapter,
             Level.PROVIDER,
@@ -139,6 +139,7 @@ class PosProviderAdmin(StaffAdmin):
             context=provider.sealing_context(),
             inherited={field.name: field.default for field in configuration.fields_of(adapter)},
         )
+        return dressed(made)
 
     def save_model(self, request: HttpRequest, obj: PosProvider, form: Any, change: bool) -> None:
         """Only what was entered changes; other keys stay."""
