@@ -59,7 +59,7 @@ def owe_messages(changes: Sequence[OrderStatusHistory]) -> int:
     is. Returns how many messages these changes call for.
     """
     told = [c for c in changes if c.new_status in Event.values and _channels_for(c.order)]
-    return _owe([(change.order, Event(change.new_status), change.change_reason) for change in told])
+    return _owe([(change.order, Event(change.new_status), change.reason_for_guest) for change in told])
 
 
 def owe_unconfirmed(orders: Sequence[Order]) -> int:

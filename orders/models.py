@@ -185,6 +185,9 @@ class ChangeSource(models.TextChoices):
 class OrderStatusHistory(models.Model):
     """Each change of an order's status. `happened_at`: in the world; `created_at`: when we learned it."""
 
+    # By whom a change is that came of sending the order.
+    BY_PUSH = "push"
+
     order = models.ForeignKey(Order, models.CASCADE, related_name="history", db_index=False)
     old_status = models.CharField(max_length=12, blank=True, default="", db_default="")
     new_status = models.CharField(max_length=12, choices=OrderStatus.choices)
@@ -204,6 +207,12 @@ class OrderStatusHistory(models.Model):
 
     def __str__(self) -> str:
         return f"{self.old_status or '-'} → {self.new_status}"
+
+    @property
+    def reason_for_guest(self) -> str:
+        """Why, unless a POS's server refused the order: its words are about fields and codes."""
+        by_server = self.source == ChangeSource.POS and self.changed_by == self.BY_PUSH
+        return "" if by_server else self.change_reason
 
 
 class StaffAction(models.Model):

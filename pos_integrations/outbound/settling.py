@@ -17,7 +17,7 @@ from django.utils import timezone
 from ding.db import transactional, update_rows
 from ding.plans import Plan
 from ding.together import Together
-from orders.models import ChangeSource, Order
+from orders.models import ChangeSource, Order, OrderStatusHistory
 from orders.services.statuses import change_status
 from orders.status import OrderStatus
 from pos_integrations.adapters.base import Dedupes, PosAdapter
@@ -225,7 +225,8 @@ def _tell_the_order(push: OrderPush, state: PushState, reason: str, *, permanent
     """An order that provably is not in the kitchen, and will not be, is rejected: the guest must know."""
     if state == PushState.REJECTED:
         source = ChangeSource.POS if permanent else ChangeSource.SYSTEM
-        change_status(push.order_id, OrderStatus.REJECTED, source=source, changed_by="push", reason=reason)
+        by = OrderStatusHistory.BY_PUSH
+        change_status(push.order_id, OrderStatus.REJECTED, source=source, changed_by=by, reason=reason)
     elif state == PushState.EXPIRED:
         reject_unsent(push.order_id)
 
@@ -236,6 +237,6 @@ def reject_unsent(order_id: int) -> None:
         order_id,
         OrderStatus.REJECTED,
         source=ChangeSource.SYSTEM,
-        changed_by="push",
+        changed_by=OrderStatusHistory.BY_PUSH,
         reason="The restaurant could not be reached in time.",
     )

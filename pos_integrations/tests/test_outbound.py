@@ -34,6 +34,7 @@ from pos_integrations.simulator import DEMO_CREDENTIALS, Credentials, Stage, sam
 from pos_integrations.tests.configured import column, set_column
 from pos_integrations.tests.factories import (
     SIGNATURE,
+    Notification,
     as_bytes,
     connect,
     connected_place,
@@ -351,6 +352,10 @@ def test_a_refused_order_is_rejected_with_the_pos_s_words(db, pos, behaviour, wo
     change = order.history.last()
     assert (change.old_status, change.new_status, change.source) == ("pending", "rejected", "pos")
     assert change.change_reason == push.last_error
+    # Which is nothing to tell a guest.
+    messages = list(Notification.objects.filter(event="rejected").values_list("message", flat=True))
+    assert messages
+    assert not any("Reason" in message or words in message for message in messages)
     outbound.deliver(push.pk)
     assert len(pos.ledger.entries()) == 1
     assert pos.tickets() == []
