@@ -8,6 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from ding.inputs import Input, Query
+from orders.serializers.fields import Lower, Text, phone_rule
 from pos_integrations import strict_json
 from pos_integrations.errors import MalformedPayload
 from pos_integrations.fields import Secret, map_secrets
@@ -60,9 +61,9 @@ class IntegrationOutput(serializers.Serializer):
 class RiderInput(Input):
     """Who brings the order, and how far he is."""
 
-    status = serializers.ChoiceField([status.value for status in RiderStatus])
-    name = serializers.RegexField(r"^[^\x00-\x1f\x7f]*\Z", max_length=200)
-    phone = serializers.RegexField(r"^\+?[0-9]{7,15}\Z", max_length=16)
+    status = Lower(choices=[status.value for status in RiderStatus])
+    name = Text(max_length=200)
+    phone = Text(max_length=16, validators=[phone_rule()])
 
 
 class RiderOutput(serializers.Serializer):

@@ -81,7 +81,15 @@ class OnlyBoolean(serializers.BooleanField):
         return super().run_validation(data)
 
 
-class Word(OnlyText, serializers.ChoiceField):
+class Choice(OnlyText, serializers.ChoiceField):
+    """One of some words; the error names them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.error_messages["invalid_choice"] = f'"{{input}}" is none of {", ".join(self.choices)}.'
+
+
+class Word(Choice):
     """One of some words, in any case."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -89,7 +97,7 @@ class Word(OnlyText, serializers.ChoiceField):
         return super().to_internal_value(data.upper())
 
 
-class Lower(OnlyText, serializers.ChoiceField):
+class Lower(Choice):
     """One of some words, exactly."""
 
 

@@ -301,6 +301,13 @@ def test_what_is_refused(path: str, value: Any) -> None:
     assert list(wanted.errors) == [path.split(".")[0]]
 
 
+def test_a_word_that_is_none_hears_which_there_are() -> None:
+    wanted = OrderInput(data=changed("order_type", "TAKEAWAY"))
+
+    assert not wanted.is_valid()
+    assert wanted.errors["order_type"] == ['"TAKEAWAY" is none of DELIVERY, PICKUP, DINE_IN.']
+
+
 def test_a_table_is_needed_for_guests_at_a_table() -> None:
     wanted = OrderInput(data=changed("order_type", "DINE_IN"))
 

@@ -159,6 +159,19 @@ def test_the_same_step_again_is_harmless_and_on_record(at, client, pos):
     assert list(owed.attempt_log.values_list("number", "outcome")) == [(1, "sent"), (2, "sent")]
 
 
+@pytest.mark.parametrize(
+    ("values", "field", "words"),
+    [
+        ({"status": "near"}, "status", '"near" is none of assigned, arrived, picked_up, delivered.'),
+        ({"phone": "soon"}, "phone", "Write 7 to 15 digits, with a + before a country code."),
+    ],
+)
+def test_what_a_rider_cannot_be_is_said_in_words(at, client, values, field, words):
+    answer = tell(client, sent(at), **values)
+    assert answer.status_code == 400
+    assert [error["message"] for error in answer.json()["error"]["fields"][field]] == [words]
+
+
 def riders(push):
     pushes = OrderPush.objects.filter(order=push.order_id, kind__startswith="rider")
     return {owed.kind.removeprefix("rider_"): owed for owed in pushes}
