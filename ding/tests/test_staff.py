@@ -8,12 +8,14 @@ import re
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
+from django.test import RequestFactory
 from django.urls import reverse
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from ding import audit
+from ding.api import server_error
 from ding.audit import AuditEvent
 from ding.keys import create_api_key
 from ding.models import ApiKey
@@ -119,6 +121,20 @@ def test_a_list_without_rows_says_why_and_what_to_do(admin_client, model):
 @pytest.mark.parametrize("model", EMPTY, ids=lambda model: model._meta.label)
 def test_a_number_that_no_column_holds_is_nobody_s_id(admin_client, model, page):
     assert admin_client.get(f"{EMPTY[model]}{'9' * 30}/{page}/").status_code in (302, 403, 404)
+
+
+def test_staff_are_told_in_words_what_they_may_not_see(staff, both):
+    mine, theirs = both
+    client = staff(VIEWER, mine)
+    answer = client.get(f"/admin/menus/menu/{theirs.pk}/change/")
+    assert answer.status_code == 404
+    assert "a restaurant that is not yours" in answer.content.decode()
+    answer = client.get("/admin/auth/user/")
+    assert answer.status_code == 403
+    assert "Your role does not allow it." in answer.content.decode()
+    answer = server_error(RequestFactory().get("/admin/"))
+    assert answer.status_code == 500
+    assert 'href="/admin/"' in answer.content.decode()
 
 
 def test_the_sidebar_marks_one_page(staff):
