@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
 from ding.staff import RestaurantFilter, StaffAdmin, restaurants_of
 from pos_integrations import configuration
@@ -32,11 +33,12 @@ class WebhookSecretForm(forms.ModelForm):
         RestaurantPosIntegration.objects.select_related("restaurant", "pos_provider").order_by(
             "restaurant__name"
         ),
+        widget=UnfoldAdminSelectWidget,
         help_text="Its present secrets stay valid for another 24 hours; at most three are valid at once.",
     )
     secret = forms.CharField(
         required=False,
-        widget=forms.PasswordInput({"autocomplete": "new-password", "size": 50}, render_value=False),
+        widget=UnfoldAdminPasswordWidget({"autocomplete": "new-password"}, render_value=False),
         help_text="The one that the POS gave. Leave it blank and ding makes one, which is shown once.",
     )
 

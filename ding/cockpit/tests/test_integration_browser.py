@@ -31,6 +31,8 @@ def test_an_integration_s_page_leads_to_all_that_is_done_with_it(browse, pos, wi
         page.looked_at()
         assert page.locator("main, #content, .dg").first.is_visible()
     page.see(f"/admin/pos_integrations/posprovider/{integration.pos_provider_id}/change/", "provider")
+    page.see("/admin/pos_integrations/restaurantposintegration/add/", "integration-add")
+    page.see("/admin/pos_integrations/restaurantwebhooksecret/add/", "secret-add")
 
 
 def test_who_may_only_look_gets_only_the_menu(browse, pos):
