@@ -49,7 +49,9 @@ class AuditEventAdmin(ReadOnly, StaffAdmin):
 class AccessAttemptAdmin(ReadOnly, StaffAdmin):
     """Failed log-ins, counted per name and address."""
 
-    when_empty = "No log-in failed. Here locked accounts are found and let in again."
+    when_empty = (
+        "No log-in failed. Who fails too often is locked out for a while; a new password lets in again."
+    )
     restaurant_path = None
     list_display = ("attempt_time", "username", "ip_address", "failures_since_start", "path_info")
     search_fields = ("username__startswith", "ip_address__startswith")

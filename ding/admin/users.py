@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from axes.utils import reset as unlock
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models import QuerySet
 from django.dispatch import receiver
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -109,6 +111,14 @@ class UserAdmin(DjangoUserAdmin, StaffAdmin):  # type: ignore[misc]
         super().save_related(request, form, formsets, change)
         if "restaurants" in form.cleaned_data:
             form.instance.restaurants.set(form.cleaned_data["restaurants"])
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """A new password lets in again who was locked out."""
+        response: HttpResponse = super().user_change_password(request, id, form_url)
+        user = self.get_object(request, unquote(id))
+        if user is not None and request.method == "POST" and response.status_code == 302:
+            unlock(username=user.get_username())
+        return response
 
     @admin.display
     def roles(self, user: User) -> str:

@@ -303,6 +303,17 @@ def test_after_ten_wrong_passwords_the_right_one_is_refused_too(client, anna):
     assert elsewhere.status_code == 302
 
 
+def test_a_new_password_lets_in_who_was_locked_out(client, admin_client, anna):
+    assert [log_in(client, password="wrong").status_code for _ in range(11)][-1] == 429
+    new = "another quite long password"
+    page = f"/admin/auth/user/{anna.pk}/password/"
+    for passwords, status in ((("x", "y"), 200), ((new, new), 302)):
+        assert log_in(client, password=new).status_code == 429
+        values = {"usable_password": "true", "password1": passwords[0], "password2": passwords[1]}
+        assert admin_client.post(page, values).status_code == status
+    assert log_in(client, password=new).status_code == 302
+
+
 # --- the trail, the headers -----------------------------------------------------------------------------
 
 
