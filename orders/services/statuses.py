@@ -176,7 +176,9 @@ def _apply(order: Order, report: StatusReport, now: dt.datetime) -> tuple[Verdic
     happened_at = min(report.happened_at or now, now)
     # A report without a time of its own cannot be old: the clocks of two workers differ by more than two reports.
     known = order.pos_status_updated_at
-    is_old = report.happened_at is not None and known is not None and happened_at < known
+    is_old = (
+        report.happened_at is not None and known is not None and happened_at < _as_fine(known, happened_at)
+    )
     if not can_move(order.status, status):
         if report.source == ChangeSource.POS and not is_old and _note_pos_facts(order, report):
             order.updated_at = now
@@ -207,6 +209,11 @@ def _apply(order: Order, report: StatusReport, now: dt.datetime) -> tuple[Verdic
         _note_pos_facts(order, report)
     order.estimated_delivery_time = order.estimated_delivery_time or _promised(order, report, happened_at)
     return Verdict.APPLIED, change
+
+
+def _as_fine(moment: dt.datetime, told: dt.datetime) -> dt.datetime:
+    """`moment`, as fine as `told` is: a clock of whole seconds says of a whole second that it has begun."""
+    return moment if told.microsecond else moment.replace(microsecond=0)
 
 
 def _promised(order: Order, report: StatusReport, happened_at: dt.datetime) -> dt.datetime | None:

@@ -174,6 +174,21 @@ def test_a_report_of_the_same_moment_is_not_stale(restaurant: Restaurant) -> Non
     ]
 
 
+def test_a_clock_of_whole_seconds_is_not_stale_within_the_second(restaurant: Restaurant) -> None:
+    order = make_order(restaurant)
+    known = LATER.replace(microsecond=700_000)
+    report_statuses([report(order, S.CONFIRMED, happened_at=known)])
+
+    same, before = LATER.replace(microsecond=0), LATER.replace(microsecond=0) - dt.timedelta(seconds=1)
+    results = report_statuses([report(order, S.READY, happened_at=when) for when in (before, same)])
+
+    assert [result.verdict for result in results] == [Verdict.STALE, Verdict.APPLIED]
+    order.refresh_from_db()
+    assert order.pos_status_updated_at == known
+    finer = same + dt.timedelta(microseconds=1)
+    assert report_statuses([report(order, S.DELIVERED, happened_at=finer)])[0].verdict is Verdict.STALE
+
+
 def test_staff_is_not_stale_whatever_the_pos_said_last(restaurant: Restaurant) -> None:
     order = make_order(restaurant)
     report_statuses([report(order, S.CONFIRMED, happened_at=LATER)])
