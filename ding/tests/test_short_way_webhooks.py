@@ -225,3 +225,23 @@ def test_a_change_while_it_is_learnt_is_never_kept_as_if_it_were_not(at, send, m
     monkeypatch.setattr(quickly, "_columns", slow)
     assert send() == (200, "long")
     assert send() == (401, "long")
+
+
+def test_those_who_come_together_share_one_insert_or_are_stored_each_alone(
+    at, send, monkeypatch, django_assert_max_num_queries
+):
+    assert send() == (200, "long")
+    came = []
+    monkeypatch.setattr(quickly, "_stored", lambda row: came.append(row) or True)
+    for _ in range(3):
+        assert send() == (200, "short")
+    first, second, third = came
+    assert stored() == 1
+    with django_assert_max_num_queries(3):  # of a savepoint in this test's transaction, and the INSERT
+        assert quickly._insert([first, second]) == [True, True]
+    assert [row.payload for row in WebhookLog.objects.order_by("id")[1:]] == [first[1][1], second[1][1]]
+    changed = (third[0], ["x" if value == at.integration.public_id else value for value in third[1]])
+    with pytest.raises(quickly._SomeChanged):
+        quickly._insert([first, changed, third])
+    assert stored() == 3
+    assert [quickly._insert([row]) for row in (changed, third)] == [[False], [True]]

@@ -1,4 +1,4 @@
-"""A webhook from somebody whose last one was taken a moment ago: one statement takes it, if still all is as it was.
+"""A webhook from somebody whose last one was taken a moment ago: one statement takes it, if all still is as it was.
 
 What the door found out about a sender is kept in memory: the integration, its mode, its secrets opened. The INSERT of
 the next webhook carries all of it as its condition. So a secret that was withdrawn, an integration that was switched
@@ -13,11 +13,15 @@ import hmac
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from django.db import Error, OperationalError, connection, transaction
 
+from ding import breaker
+from ding.together import Together
 from pos_integrations.adapters.base import PosAdapter, Topic, TopicAuth, TopicKind
 from pos_integrations.adapters.registry import adapter_for
 from pos_integrations.configuration import (
@@ -36,6 +40,8 @@ from pos_integrations.errors import MalformedPayload, NotAuthentic
 from pos_integrations.messages import Outcome, Reply, WebhookRequest
 
 MOST_KEPT = 5_000
+# A SELECT that gives the row if all is as it was, and its values.
+_Row = tuple[str, list[Any]]
 _LEARN_SECONDS = 5.0
 # Each use of a secret is written down once a minute, and that is the door's work.
 _LOOK_ANEW = dt.timedelta(minutes=1)
@@ -172,6 +178,8 @@ def _proven(
 _INSERT = """
     INSERT INTO WebhookLogs (pos_provider_id, integration_id, restaurant_id, webhook_type, payload, status, verdict,
         error_message, order_ref, attempts, next_attempt_at, remote_address, proof, body_sha256, created_at)
+"""
+_SELECT = """
     SELECT p.id, i.id, i.restaurant_id, %s, %s, 'received', '', '', '', 0, %s, %s, %s, '', %s
     FROM restaurant_pos_integrations i JOIN pos_providers p ON p.id = i.pos_provider_id
     WHERE i.id = %s AND i.active AND p.is_active AND i.unsigned_since IS NULL AND i.restaurant_id = %s
@@ -194,7 +202,7 @@ def _store(
     remote_address: str,
     received_at: dt.datetime,
 ) -> bool:
-    """One INSERT; whether all still was as it is kept."""
+    """Insert and commit it; whether all still was as it is kept."""
     now = str(received_at.replace(tzinfo=None))
     to = known.recipient
     values: list[Any] = [
@@ -209,12 +217,43 @@ def _store(
     ]
     values += [to.external_id, to.public_id, known.own_config, to.pos_provider_id]
     values += [known.provider_name, known.provider_config]
-    statement = _INSERT
+    select = _SELECT
     if secret is not None:
         # Whether it has ended is for the database's own clock to say; SQLite's gives no fractions of a second.
         has_clock = connection.vendor != "sqlite"
-        statement += _IF_SIGNED.format(now="UTC_TIMESTAMP(6)" if has_clock else "%s")
+        select += _IF_SIGNED.format(now="UTC_TIMESTAMP(6)" if has_clock else "%s")
         values += [secret.id, known.stored_secrets.get(secret.id, ""), *([] if has_clock else [now])]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return bool(cursor.rowcount == 1)
+    stored = _stored((select, values))
+    if isinstance(stored, Error):
+        raise stored
+    return stored
+
+
+class _SomeChanged(Exception):
+    """Not all of several are as they were kept: each is to be stored alone."""
+
+
+def _insert(webhooks: Sequence[_Row]) -> Sequence[bool | Error]:
+    """Those that come together share one INSERT and one commit."""
+    if breaker.is_shut():
+        # Somebody has just waited for the database in vain, perhaps for us: wait no longer.
+        return [OperationalError("The database did not answer a moment ago.")] * len(webhooks)
+    began = breaker.moment()
+    selects = " UNION ALL ".join(select for select, _ in webhooks)
+    values = [value for _, values in webhooks for value in values]
+    try:
+        # One statement commits by itself.
+        with transaction.atomic() if len(webhooks) > 1 else nullcontext(), connection.cursor() as cursor:
+            cursor.execute(_INSERT + selects, values)
+            if len(webhooks) == 1:
+                return [cursor.rowcount == 1]
+            if cursor.rowcount != len(webhooks):
+                raise _SomeChanged
+    except Error as error:
+        breaker.note_failure(began)
+        # For all of them: stored alone, one could be there twice when the commit's answer was lost.
+        return [error] * len(webhooks)
+    return [True] * len(webhooks)
+
+
+_stored = Together(_insert)
