@@ -89,12 +89,14 @@ class SyncResult:
 
 def in_words(result: SyncResult) -> str:
     """What came of a sync, for people."""
-    changes = ", ".join(
-        f"{kind.replace('_', ' ')} {counts['added']} new, {counts['changed']} changed, {counts['deactivated']} gone"
+    words = (("added", "new"), ("changed", "changed"), ("deactivated", "gone"))
+    changes = "; ".join(
+        f"{kind.replace('_', ' ')}: "
+        + ", ".join(f"{counts[key]} {word}" for key, word in words if counts[key])
         for kind, counts in result.changes.items()
         if any(counts.values())
     )
-    parts = [f"{result.items} items; {changes or 'nothing changed'}."]
+    parts = [f"{result.items} item{'s' * (result.items != 1)}; {changes or 'nothing changed'}."]
     if result.left:
         parts.append(f"{result.left} stayed as they are, because somebody left them.")
     if result.problems:

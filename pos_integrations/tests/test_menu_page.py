@@ -120,6 +120,15 @@ def test_when_the_menu_is_fetched_next_is_told(staff, integration):
         assert words in client.get(page(integration)).content.decode()
 
 
+def test_what_came_of_a_sync_is_told_without_what_did_not_change(staff, integration, pos):
+    client, menu = staff(), sample_menu("abcd1234")
+    menu["items"][0]["price"] = "120"
+    pos.set_menu("abcd1234", menu)
+    client.post(page(integration), {"do": "sync"})
+    run_all()
+    assert MenuRequest.objects.get().message == "3 items; items: 1 changed."
+
+
 def test_a_preview_can_be_discarded(staff, integration, pos):
     client = staff()
     previewed(client, integration, pos)
