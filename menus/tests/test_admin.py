@@ -132,6 +132,7 @@ def test_one_items_page_does_not_grow_with_the_menu(admin_client, restaurant):
             assert admin_client.get(address(Item, pk, "change")).status_code == 200
         return len(sql)
 
+    counted("i2")  # what is asked once per process
     small = counted("i2")
     apply(restaurant, big_menu(200), force=True)
     assert counted("i2") == small

@@ -218,7 +218,7 @@ def test_the_limit_is_the_restaurant_s_own(integration, pos):
         ("html", "PetPooja gave no clear answer (HTTP 200)."),
         ("redirect", "The POS redirects elsewhere (HTTP 307), which is not followed. Check its address."),
         ("reset", "The connection to the POS broke or timed out after sending."),
-        ("half", "The POS's answer was cut off."),
+        ("half", "The connection to the POS broke or timed out after sending."),
         ("huge=70", "larger than"),
         ("429=7", "PetPooja asks to wait (HTTP 429)."),
     ],
