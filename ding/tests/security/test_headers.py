@@ -99,7 +99,7 @@ def test_cookies_of_the_staff_are_for_this_site_and_no_script(world, settings):
 @pytest.mark.parametrize(
     "path", [row.path for row in ROWS if row.method == "GET"] + ["/readyz", "/admin/", "/admin/orders/order/"]
 )
-def test_an_error_tells_nothing_of_the_inside(world, monkeypatch, path):
+def test_an_error_tells_nothing_of_the_inside(world, monkeypatch, settings, path):
     def fail(*args, **kwargs):
         raise OperationalError(2002, "Can't connect to server on 'db.internal.example' (115)")
 
@@ -115,7 +115,7 @@ def test_an_error_tells_nothing_of_the_inside(world, monkeypatch, path):
             "db.internal",
             "site-packages",
             "OperationalError",
-            "/work/",
+            str(settings.BASE_DIR),
             "SELECT ",
             "Django",
         ):
