@@ -60,7 +60,7 @@ def test_a_sync_says_in_words_how_it_ended(integration, pos):
     pos.set_menu("abcd1234", repriced())
     request = ask(integration, SYNC)
     assert (request.state, request.asked_by) == ("done", "asha")
-    assert request.message == "3 items; items 0 new, 1 changed, 0 gone."
+    assert request.message == "3 items; items: 1 changed."
     assert (request.next_attempt_at, request.step) == (None, "")
     assert MenuSyncHistory.objects.first().trigger == "admin"
 
