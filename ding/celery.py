@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import task_postrun, task_prerun, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ding.settings")
 
@@ -14,6 +15,18 @@ app = Celery("ding")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.autodiscover_tasks(["ding.privacy"])
+# Celery would close the database's connection before and after each task: four round trips to open the next one.
+app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
+
+
+@task_prerun.connect
+@task_postrun.connect
+def _keep_connection(**kwargs: Any) -> None:
+    """As for requests: kept for CONN_MAX_AGE, and asked before its first use whether it still works."""
+    # Late: settings are there only now.
+    from django.db import close_old_connections
+
+    close_old_connections()
 
 
 @worker_ready.connect
