@@ -59,7 +59,7 @@ def remember(integration: RestaurantPosIntegration, digest: Digest) -> None:
 
 
 def forget(restaurant_id: int) -> None:
-    """Our menu is about to become another one, whoever sent it."""
+    """Our menu has become another one, whoever sent it; in the transaction that made it so."""
     held = RestaurantPosIntegration.objects.filter(restaurant=restaurant_id).exclude(menu_digest="")
     held.update(menu_digest="")
 

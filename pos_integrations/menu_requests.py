@@ -13,7 +13,8 @@ from ding.errors import DomainError
 from menus.services import MenuHeld
 from pos_integrations import menu_sync
 from pos_integrations.menu_models import OPEN, MenuRequest, MenuRequestKind, MenuRequestState
-from pos_integrations.menu_sync import SyncRunning, Trigger
+from pos_integrations.menu_sync import Trigger
+from pos_integrations.menu_turn import SyncRunning
 from pos_integrations.models import RestaurantPosIntegration
 
 logger = logging.getLogger(__name__)

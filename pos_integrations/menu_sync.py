@@ -1,7 +1,6 @@
 """POS menu → menus: one service behind the endpoint, the command, the schedule and the webhook.
 
-One sync of an integration runs at a time. A sync that is owed is a time in its row (`menu_sync_due_at`);
-so is the lease of the one that runs.
+One sync of an integration runs at a time (`menu_turn`). A sync that is owed is a time in its row, `menu_sync_due_at`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from ding.db import transactional
@@ -26,8 +25,9 @@ from menus.services.comparing import compare_menu, digest_of
 from menus.snapshot import MenuSnapshot
 from pos_integrations.configuration import account_for, adapter_of, http_for
 from pos_integrations.errors import ConfigurationError, PosError
-from pos_integrations.menu_recognition import digest_of_document, forget, known_again, remember
+from pos_integrations.menu_recognition import Digest, digest_of_document, forget, known_again, remember
 from pos_integrations.menu_review import drop_review, keep_review, menu_in
+from pos_integrations.menu_turn import Turn, is_free
 from pos_integrations.messages import Account
 from pos_integrations.models import (
     MenuReview,
@@ -39,7 +39,6 @@ from pos_integrations.models import (
 
 logger = logging.getLogger(__name__)
 
-LEASE = dt.timedelta(minutes=5)
 # A menu is many times larger than any other answer.
 MENU_BYTES = 64 * 1024 * 1024
 TRY_AGAIN = dt.timedelta(minutes=15)
@@ -53,12 +52,6 @@ class Trigger(StrEnum):
     COMMAND = "command"
     SCHEDULE = "schedule"
     WEBHOOK = "webhook"
-
-
-class SyncRunning(Conflict):
-    """Another sync of this restaurant is at it."""
-
-    code = "sync_running"
 
 
 class SeenIsOld(Conflict):
@@ -129,22 +122,17 @@ def sync_menu(
         SyncFailed: the POS gave none, in its own words.
     """
     dry_run = dry_run or preview
-    started = timezone.now()
-    lease = started + LEASE
-    free = Q(menu_sync_leased_until=None) | Q(menu_sync_leased_until__lt=started)
-    if not RestaurantPosIntegration.objects.filter(free, pk=integration.pk).update(
-        menu_sync_leased_until=lease
-    ):
-        raise SyncRunning("A sync of this restaurant is running just now. Look at its history in a minute.")
+    turn = Turn(integration)
+    started = turn.started
     next_due: dt.datetime | None = started + TRY_AGAIN
     try:
         account = account_for(integration)
         if approved is not None:
-            result = _run_approved(integration, account, approved, progress)
+            result = _run_approved(turn, integration, account, approved, progress)
         elif preview:
-            result = _run_preview(integration, account, progress)
+            result = _run_preview(turn, integration, account, progress)
         else:
-            result = _run(integration, account, force=force, dry_run=dry_run, progress=progress)
+            result = _run(turn, integration, account, force=force, dry_run=dry_run, progress=progress)
         next_due = _next_scheduled(account, started)
     except (PosError, MenuHeld) as error:
         held = isinstance(error, MenuHeld)
@@ -187,14 +175,10 @@ def sync_menu(
             )
         return result
     finally:
-        values: dict[str, Any] = {"menu_sync_leased_until": None}
-        if not dry_run:
-            values["menu_sync_due_at"] = next_due
-        # A sync that was asked for while this one ran stays owed.
-        mine = RestaurantPosIntegration.objects.filter(pk=integration.pk, menu_sync_leased_until=lease)
-        asked_meanwhile = Q(menu_sync_due_at__gt=started, menu_sync_due_at__lte=timezone.now())
-        mine.filter(asked_meanwhile).update(menu_sync_leased_until=None)
-        mine.update(**values)
+        if dry_run:
+            turn.end()
+        else:
+            turn.end_until(next_due)
 
 
 def apply_published(integration: RestaurantPosIntegration, menu: MenuSnapshot) -> bool:
@@ -240,7 +224,13 @@ def _problem(error: PosError | MenuHeld) -> dict[str, str]:
 
 
 def _run(
-    integration: RestaurantPosIntegration, account: Account, *, force: bool, dry_run: bool, progress: Progress
+    turn: Turn,
+    integration: RestaurantPosIntegration,
+    account: Account,
+    *,
+    force: bool,
+    dry_run: bool,
+    progress: Progress,
 ) -> SyncResult:
     progress("asking the POS")
     adapter = adapter_of(integration.pos_provider)
@@ -249,20 +239,42 @@ def _run(
     if not (force or dry_run) and (made := known_again(integration, digest)):
         progress("done")
         return _unchanged(integration, made)
+    turn.go_on()
     with garbage_later():
         menu = adapter.read_menu_document(raw, account)
     del raw
+    turn.go_on()
     progress(f"comparing {len(menu.items)} items")
     try:
-        result = _apply(integration, account, menu, force=force, dry_run=dry_run)
-        # With something left, our menu is not what the document says: taken later, it must be compared again.
-        if not dry_run and not result.left:
-            remember(integration, digest)
+        if dry_run:
+            result = _apply(integration, account, menu, force=force, dry_run=True)
+        else:
+            result = _apply_fetched(turn, integration, account, menu, digest, force=force)
     except MenuHeld as error:
         if not dry_run:
             keep_review(integration, menu, reason=error.message)
         raise
     progress("done")
+    return result
+
+
+@transactional
+def _apply_fetched(
+    turn: Turn,
+    integration: RestaurantPosIntegration,
+    account: Account,
+    menu: MenuSnapshot,
+    digest: Digest,
+    *,
+    force: bool,
+) -> SyncResult:
+    """Make it ours if it is still our turn, and know its document again, all at once."""
+    lock_menu(integration.restaurant_id)
+    turn.check()
+    result = _apply(integration, account, menu, force=force, dry_run=False)
+    # With something left, our menu is not what the document says: taken later, it must be compared again.
+    if not result.left:
+        remember(integration, digest)
     return result
 
 
@@ -278,8 +290,10 @@ def _unchanged(integration: RestaurantPosIntegration, made: MenuSyncHistory) -> 
     )
 
 
-def _run_preview(integration: RestaurantPosIntegration, account: Account, progress: Progress) -> SyncResult:
-    menu = _fetch(integration, account, progress)
+def _run_preview(
+    turn: Turn, integration: RestaurantPosIntegration, account: Account, progress: Progress
+) -> SyncResult:
+    menu = _fetch(turn, integration, account, progress)
     progress(f"comparing {len(menu.items)} items")
     reason = ""
     try:
@@ -293,13 +307,13 @@ def _run_preview(integration: RestaurantPosIntegration, account: Account, progre
 
 
 def _run_approved(
-    integration: RestaurantPosIntegration, account: Account, approved: str, progress: Progress
+    turn: Turn, integration: RestaurantPosIntegration, account: Account, approved: str, progress: Progress
 ) -> SyncResult:
     review = MenuReview.objects.filter(integration=integration).first()
     kept = menu_in(review) if review else None
-    menu = kept or _fetch(integration, account, progress)
+    menu = kept or _fetch(turn, integration, account, progress)
     progress(f"comparing {len(menu.items)} items")
-    result = _apply_seen(integration, account, menu, approved, published=kept is not None)
+    result = _apply_seen(turn, integration, account, menu, approved, published=kept is not None)
     if result is None:
         keep_review(integration, menu, reason=review.reason if review else "", published=kept is not None)
         raise SeenIsOld(
@@ -312,6 +326,7 @@ def _run_approved(
 
 @transactional
 def _apply_seen(
+    turn: Turn,
     integration: RestaurantPosIntegration,
     account: Account,
     menu: MenuSnapshot,
@@ -321,6 +336,7 @@ def _apply_seen(
 ) -> SyncResult | None:
     """Apply `menu` if it changes exactly what was approved: nobody else changes ours in between."""
     lock_menu(integration.restaurant_id)
+    turn.check()
     changes = compare_menu(restaurant=integration.restaurant, menu=menu)
     # Nothing differs: it was applied, by whoever was cut off before he could say so.
     if changes and digest_of(changes) != approved:
@@ -335,22 +351,26 @@ def _apply_seen(
     return result
 
 
-def _fetch(integration: RestaurantPosIntegration, account: Account, progress: Progress) -> MenuSnapshot:
+def _fetch(
+    turn: Turn, integration: RestaurantPosIntegration, account: Account, progress: Progress
+) -> MenuSnapshot:
     progress("asking the POS")
     adapter = adapter_of(integration.pos_provider)
-    return adapter.fetch_menu(account, http_for(account, max_bytes=MENU_BYTES))
+    menu = adapter.fetch_menu(account, http_for(account, max_bytes=MENU_BYTES))
+    turn.go_on()
+    return menu
 
 
 def _apply(
     integration: RestaurantPosIntegration, account: Account, menu: MenuSnapshot, *, force: bool, dry_run: bool
 ) -> SyncResult:
+    """In the transaction of whoever calls, unless nothing is written."""
     limit = account.config["shrink_limit_percent"] or settings.MENU_SHRINK_LIMIT_PERCENT
-    if not dry_run:
-        forget(integration.restaurant_id)
     changes = apply_menu(
         restaurant=integration.restaurant, menu=menu, shrink_limit_percent=limit, force=force, dry_run=dry_run
     )
     if not dry_run:
+        forget(integration.restaurant_id)
         # Whatever waited to be looked at was compared with the menu before.
         drop_review(integration)
     return SyncResult(
@@ -397,8 +417,7 @@ def _write_history(
 def due_syncs(limit: int = 100) -> list[int]:
     """Ids of the active integrations whose sync is due and not running."""
     now = timezone.now()
-    free = Q(menu_sync_leased_until=None) | Q(menu_sync_leased_until__lt=now)
-    due = _due(now).filter(free).order_by("menu_sync_due_at")
+    due = _due(now).filter(is_free(now)).order_by("menu_sync_due_at")
     return list(due.values_list("pk", flat=True)[:limit])
 
 

@@ -396,7 +396,8 @@ class Rig:
 
     def force_menu(self, code: str) -> None:
         """Make the kitchen's menu ding's, whatever would go."""
-        from pos_integrations.menu_sync import SyncRunning, Trigger, sync_menu
+        from pos_integrations.menu_sync import Trigger, sync_menu
+        from pos_integrations.menu_turn import SyncRunning
 
         def is_done() -> bool:
             try:

@@ -6,15 +6,17 @@ import datetime as dt
 import threading
 
 import pytest
+import time_machine
 from django.db import connection
 from django.utils import timezone
 
 from ding.keys import create_api_key
 from menus.models import Item, Menu
 from menus.services import MenuHeld
-from pos_integrations import menu_sync, tasks
-from pos_integrations.menu_sync import SyncFailed, SyncRunning, Trigger
-from pos_integrations.models import MenuSyncHistory, PosProvider, RestaurantPosIntegration
+from pos_integrations import menu_sync, menu_turn, tasks
+from pos_integrations.menu_sync import SyncFailed, Trigger
+from pos_integrations.menu_turn import SyncRunning
+from pos_integrations.models import MenuReview, MenuSyncHistory, PosProvider, RestaurantPosIntegration
 from pos_integrations.simulator import (
     DEMO_CREDENTIALS,
     Credentials,
@@ -25,7 +27,7 @@ from pos_integrations.simulator import (
 )
 from pos_integrations.tests.factories import connect, counting, fresh, in_threads, make_restaurant
 
-MINUTE = dt.timedelta(minutes=1)
+MINUTE, SECOND = dt.timedelta(minutes=1), dt.timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -319,22 +321,71 @@ def test_over_rest_a_running_sync_is_a_409_and_nothing_is_done(integration, clie
     assert RestaurantPosIntegration.objects.values().get() == kept
 
 
-def test_the_lease_of_a_dead_sync_ends(integration):
-    RestaurantPosIntegration.objects.update(menu_sync_leased_until=timezone.now() - MINUTE)
-    assert sync(integration).status == "success"
+def test_a_sync_that_was_killed_holds_the_next_one_up_for_a_minute(integration):
+    menu_turn.Turn(fresh(integration))
+    with pytest.raises(SyncRunning):
+        sync(integration)
+    with time_machine.travel(timezone.now() + MINUTE + SECOND):
+        assert sync(integration).status == "success"
 
 
-def test_a_sync_that_lost_its_lease_does_not_end_the_other_one_s(integration, monkeypatch):
+def test_a_sync_that_takes_long_renews_its_turn_between_the_steps(integration):
+    taken = timezone.now()
+    with time_machine.travel(taken) as clock:
+        turn = menu_turn.Turn(fresh(integration))
+        for _ in range(4):
+            clock.shift(50)
+            turn.go_on()
+            with pytest.raises(SyncRunning, match="running just now"):
+                menu_turn.Turn(fresh(integration))
+        turn.check()
+        turn.end()
+    assert is_free(integration)
+
+
+def test_a_sync_that_stood_still_writes_nothing_over_the_one_that_took_its_turn(integration, pos):
+    newer = sample_menu("abcd1234")
+    newer["items"][0]["itemname"] = "The newer one"
+
+    def stand_still(step):
+        if step.startswith("comparing"):
+            clock.shift(61)
+            pos.set_menu("abcd1234", newer)
+            assert sync(integration).items == 3
+            told.append((rows(), list(MenuSyncHistory.objects.values()), fresh(integration).menu_digest))
+
+    told = []
+    with time_machine.travel(timezone.now()) as clock:
+        with pytest.raises(SyncRunning, match="it changed nothing"):
+            sync(integration, progress=stand_still)
+        assert told == [(rows(), list(MenuSyncHistory.objects.values()), fresh(integration).menu_digest)]
+        assert Item.objects.filter(name="The newer one").exists()
+        assert is_free(integration)
+
+
+def test_a_sync_that_lost_its_turn_does_not_end_the_other_one_s(integration):
     other = timezone.now() + 3 * MINUTE
 
-    def run(*args, **kwargs):
+    def lose(step):
         RestaurantPosIntegration.objects.update(menu_sync_leased_until=other)
-        return original(*args, **kwargs)
 
-    original = menu_sync._run
-    monkeypatch.setattr(menu_sync, "_run", run)
-    sync(integration)
+    with pytest.raises(SyncRunning):
+        sync(integration, progress=lose)
     assert fresh(integration).menu_sync_leased_until == other
+    assert not Item.objects.exists()
+
+
+def test_what_was_approved_is_not_applied_by_a_sync_that_lost_its_turn(integration):
+    sync(integration, preview=True)
+    seen = MenuReview.objects.get().digest
+
+    def lose(step):
+        RestaurantPosIntegration.objects.update(menu_sync_leased_until=timezone.now() + 3 * MINUTE)
+
+    with pytest.raises(SyncRunning):
+        sync(integration, approved=seen, progress=lose)
+    assert not Item.objects.exists()
+    assert MenuReview.objects.get().digest == seen
 
 
 def test_a_sync_asked_for_while_one_runs_stays_owed(integration, monkeypatch):

@@ -106,7 +106,7 @@ class _Lives:
                 self.sync()
 
     def sync(self) -> None:
-        """Now. And whoever died at it counts as dead after seconds, not after five minutes."""
+        """Now. And whoever died at it counts as dead after seconds, not after a minute."""
         from pos_integrations.models import RestaurantPosIntegration
         from pos_integrations.tasks import sync_menu
 
