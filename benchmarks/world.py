@@ -142,6 +142,8 @@ def make_orders(
         now = "UTC_TIMESTAMP(6)"
         late = f"{now} + INTERVAL 1 DAY"
         changed = {"order_id": f"{first} + s.seq - 1", "state": f"'{state}'", "expires_at": late}
+        # A worker that runs may be at the one that they are copies of.
+        changed |= {"attempts": "0", "request_body": "NULL"}
         changed["next_attempt_at"] = now if state == "due" else late
         _copy(cursor, "OrderPushes", f"order_id = {model}", number, changed)
         made += [(f"{prefix}{n}", place.code) for n in range(1, number + 1)]

@@ -23,7 +23,7 @@ def run(bench: Bench) -> Iterator[Figure]:
     bench.set_delay(1.0)
     worker = stack.worker(bench.env, "worker", threads=THREADS, queues="orders")
     try:
-        time.sleep(4)
+        _caught_up(bench)
         yield from _all_well(bench, count, worker)
         yield from _one_hangs(bench, bench.size(400, 20))
     finally:
@@ -89,6 +89,20 @@ def _one_hangs(bench: Bench, count: int) -> Iterator[Figure]:
         f"{at_once} calls at once",
         max(1.0, rest / at_once),
     )
+
+
+def _caught_up(bench: Bench) -> None:
+    """The worker is there, and has read what the web told it of thousands of orders that are gone."""
+    from django.conf import settings
+    from redis import Redis
+
+    queue = Redis.from_url(settings.CELERY_BROKER_URL)
+    time.sleep(4)
+    until = time.monotonic() + 60
+    while queue.llen("orders") or queue.hlen("unacked"):
+        if time.monotonic() > until:
+            raise TimeoutError("The worker does not catch up.")
+        time.sleep(0.2)
 
 
 def _quiet(bench: Bench) -> None:

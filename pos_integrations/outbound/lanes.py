@@ -14,7 +14,7 @@ from collections import Counter
 from django.utils import timezone
 
 from ding.plans import Plan
-from pos_integrations.models import OrderPush
+from pos_integrations.models import OrderPush, PushState
 from pos_integrations.outbound.sending import deliver
 
 # A worker has 64 threads: eight hanging restaurants hold it up, for as long as a call may take.
@@ -22,9 +22,11 @@ LANES = 8
 # So many due ones are looked up at once, for all lanes of an integration.
 LOOKED_UP = 2 * LANES
 
-_owner = Plan(lambda pk: OrderPush.objects.filter(pk=pk).only("integration_id").order_by())
+_asked = Plan(lambda pk: OrderPush.objects.filter(pk=pk).only("integration_id", "state").order_by())
 _lock = threading.Lock()
 _busy: Counter[int] = Counter()
+# The integrations whose lanes somebody found full.
+_full: set[int] = set()
 _found: dict[int, list[int]] = {}
 
 
@@ -35,9 +37,13 @@ def deliver_in_turn(push_id: int, seconds: float) -> int | None:
     time, any number of times.
     """
     until = time.monotonic() + seconds
-    owner = next((push.integration_id for push in _owner(push_id)), None)
+    asked = next(iter(_asked(push_id)), None)
+    if asked is None:
+        return None
+    owner = asked.integration_id
     lane = owner or 0
-    wanted: int | None = push_id
+    # A nudge that waited long is often too late for its own push; to claim that in vain would cost a transaction.
+    wanted = push_id if asked.state == PushState.DUE else _due_of(owner)
     while wanted is not None:
         if not _enter(lane):
             return None
@@ -48,26 +54,31 @@ def deliver_in_turn(push_id: int, seconds: float) -> int | None:
                 if wanted is not None and time.monotonic() > until:
                     return wanted
         finally:
-            _leave(lane)
-        # Somebody may have found the lanes full just before this one was free.
-        wanted = _due_of(owner)
+            somebody_left = _leave(lane)
+        # He may have found the lanes full just before this one was free.
+        wanted = _due_of(owner) if somebody_left else None
     return None
 
 
 def _enter(lane: int) -> bool:
     with _lock:
         if _busy[lane] >= LANES:
+            _full.add(lane)
             return False
         _busy[lane] += 1
         return True
 
 
-def _leave(lane: int) -> None:
+def _leave(lane: int) -> bool:
+    """Whether somebody went away from full lanes since this was last asked."""
     with _lock:
         _busy[lane] -= 1
         if not _busy[lane]:
             del _busy[lane]
             _found.pop(lane, None)
+        left = lane in _full
+        _full.discard(lane)
+        return left
 
 
 def _due_of(integration_id: int | None) -> int | None:

@@ -74,12 +74,39 @@ def test_a_push_that_came_just_before_the_last_lane_was_left_is_not_forgotten(pu
             # Its own task has just found the lanes full and gone away.
             OrderPush.objects.filter(pk=pushes[1].pk).update(state=PushState.DUE)
             make_due(pushes[1])
-        leave(lane)
+            lanes._full.add(lane)
+        return leave(lane)
 
     monkeypatch.setattr(lanes, "deliver", deliver)
     monkeypatch.setattr(lanes, "_leave", late)
     outbound.deliver_in_turn(pushes[0].pk, 20)
     assert brought == [pushes[0].pk, pushes[1].pk]
+
+
+def test_a_nudge_that_is_too_late_for_its_own_push_brings_the_next_one(pushes, monkeypatch):
+    make_due(*pushes)
+    OrderPush.objects.filter(pk=pushes[0].pk).update(state=PushState.SENT)
+    brought = []
+
+    def deliver(pk):
+        brought.append(pk)
+        OrderPush.objects.filter(pk=pk).update(state=PushState.SENT)
+
+    monkeypatch.setattr(lanes, "deliver", deliver)
+    outbound.deliver_in_turn(pushes[0].pk, 20)
+    assert sorted(brought) == [pushes[1].pk, pushes[2].pk]
+
+
+def test_a_nudge_for_nothing_costs_one_look(pushes, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        assert outbound.deliver_in_turn(987_654, 20) is None
+
+
+def test_who_finds_all_lanes_taken_is_told_of_once():
+    for _ in range(lanes.LANES):
+        assert lanes._enter(7)
+    assert not lanes._enter(7)
+    assert [lanes._leave(7) for _ in range(lanes.LANES)] == [True] + [False] * (lanes.LANES - 1)
 
 
 def test_never_more_at_once_than_there_are_lanes():
