@@ -1,4 +1,4 @@
-"""What tests of every app share: one browser."""
+"""What tests of every app share: one browser, and no memory of the test before."""
 
 from pathlib import Path
 
@@ -19,3 +19,12 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def no_kept_menus():
+    """Tests change menus without a new version, and use ids again."""
+    # Not above: Django is set up only now.
+    from orders.services.kept_menus import kept_menus
+
+    kept_menus.clear()

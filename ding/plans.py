@@ -103,11 +103,9 @@ class Plan(Generic[M]):
         )
 
 
-def as_read(row: models.Model, name: str, model: type[models.Model], rows: list[Any]) -> None:
-    """Let `row` know the rows of its relation `name`, as `prefetch_related` leaves it."""
-    known: Any = model._default_manager.all()
-    known._result_cache, known._prefetch_done = rows, True
-    row.__dict__.setdefault("_prefetched_objects_cache", {})[name] = known
+def as_read(row: models.Model, name: str, rows: list[Any]) -> None:
+    """Let `row` know the rows of its relation `name`, much as `prefetch_related` leaves it: for those who only look at all."""
+    row.__dict__.setdefault("_prefetched_objects_cache", {})[name] = rows
 
 
 def _stand_in(which: int, member: int, text: bool) -> Any:

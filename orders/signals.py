@@ -6,10 +6,11 @@ rows and registers an on-commit nudge, nothing else. If it raises, the order is 
 
 from django.dispatch import Signal
 
-# An order was placed. Arguments: `order` (Order, saved, its lines too).
-# Not sent for a quote, nor for a repeated Idempotency-Key.
-# Receivers: pos_integrations.receivers.owe_push
-order_placed = Signal()
+# Orders were placed. Arguments: `orders` (list of Order, saved, their lines too).
+# Many at once, for orders of the same moment are written together. Not sent for a quote, nor for a repeated
+# Idempotency-Key.
+# Receivers: pos_integrations.receivers.owe_pushes
+orders_placed = Signal()
 
 # Statuses of orders changed. Arguments: `changes` (list of OrderStatusHistory, saved, each with `.order`,
 # their own ids unknown).

@@ -9,19 +9,18 @@ from django.dispatch import receiver
 from ding.nudge import nudge
 from ding.plans import as_read
 from orders.models import ChangeSource, Order, OrderStatusHistory
-from orders.signals import order_placed, order_status_changed
+from orders.signals import order_status_changed, orders_placed
 from orders.status import OrderStatus
 from pos_integrations import outbound, tasks
-from pos_integrations.models import OrderPush
 
 
-@receiver(order_placed, dispatch_uid="owe_push")
-def owe_push(sender: Any, order: Order, **kwargs: Any) -> None:
-    """In the order's transaction: both are saved, or neither."""
-    push = outbound.owe_push(order)
-    # Whoever tells of the order next need not look it up.
-    as_read(order, "pushes", OrderPush, [push])
-    nudge(tasks.push_order, push.pk)
+@receiver(orders_placed, dispatch_uid="owe_pushes")
+def owe_pushes(sender: Any, orders: list[Order], **kwargs: Any) -> None:
+    """In the orders' transaction: all are saved, or none."""
+    for order, push in zip(orders, outbound.owe_pushes(orders), strict=True):
+        # Whoever tells of the order next need not look it up.
+        as_read(order, "pushes", [push])
+        nudge(tasks.push_order, push.pk)
 
 
 @receiver(order_status_changed, dispatch_uid="owe_cancellations")

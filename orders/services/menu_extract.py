@@ -1,110 +1,143 @@
-"""Reads the part of a menu that one request needs, in a number of statements that does not grow with it."""
+"""Reads the parts of menus that orders need, in a number of statements that grows neither with them nor with the orders.
+
+One statement tells the restaurants as they are now and their menus' versions. What those versions say of a dish is read
+once and kept (`orders.services.kept_menus`).
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 
-from ding.errors import Conflict, NotFound
+from django.db.models import F
+
+from ding.errors import Conflict, DomainError, NotFound
 from ding.plans import Plan
 from menus.models import AddOnItem, Discount, Item, Menu, Restaurant, Tax, Variation
 from menus.serialization import charges_from_json, discount_from_json, offers_from_json
-from menus.snapshot import (
-    AmountKind,
-    ChargeBase,
-    Charges,
-    DiscountSnapshot,
-    GroupOffer,
-    OrderType,
-    TaxSnapshot,
-)
+from menus.snapshot import AmountKind, ChargeBase, Charges, OrderType, TaxSnapshot
 from orders.order_request import OrderRequest
 from orders.rules import MenuExtract
+from orders.services.kept_menus import MenuPart, kept_menus, stamp_of
 
 READS = 3
 
-_restaurant = Plan(lambda pk: Restaurant.objects.filter(pk=pk).select_related("menu").order_by())
-_menu = Plan(lambda pk: Menu.objects.filter(pk=pk).only("version"))
+_restaurants = Plan(lambda ids: Restaurant.objects.filter(pk__in=ids).select_related("menu").order_by())
+_menus = Plan(lambda ids: Menu.objects.filter(pk__in=ids).only("version"))
+# What nobody needs for a price would only fill the memory.
 _items = Plan(
-    lambda restaurant, ids: Item.objects.filter(restaurant=restaurant, pk__in=ids).select_related("category")
+    lambda restaurants, ids: (
+        Item.objects.filter(restaurant__in=restaurants, pk__in=ids)
+        .select_related("category")
+        .defer("description", "image_url", "details")
+    )
 )
 _variations = Plan(
-    lambda restaurant, ids: Variation.objects.filter(restaurant=restaurant, item__in=ids).order_by(
+    lambda restaurants, ids: Variation.objects.filter(restaurant__in=restaurants, item__in=ids).order_by(
         "rank", "pk"
     )
 )
 _addons = Plan(
-    lambda restaurant, groups: AddOnItem.objects.filter(
-        restaurant=restaurant, group__restaurant=restaurant, group__external_id__in=groups
+    lambda restaurants, groups: AddOnItem.objects.filter(
+        restaurant__in=restaurants, group__restaurant=F("restaurant"), group__external_id__in=groups
     ).select_related("group")
 )
 _taxes = Plan(
-    lambda restaurant: Tax.objects.filter(restaurant=restaurant, active=True).order_by("rank", "pk")
+    lambda restaurants: Tax.objects.filter(restaurant__in=restaurants, active=True).order_by("rank", "pk")
 )
-_discounts = Plan(lambda restaurant: Discount.objects.filter(restaurant=restaurant, active=True))
+_discounts = Plan(lambda restaurants: Discount.objects.filter(restaurant__in=restaurants, active=True))
+
+# What can be ordered in one restaurant, or why nothing can.
+Found = MenuExtract | DomainError
 
 
-def read_menu(request: OrderRequest) -> MenuExtract:
-    """The extract, all of one version of the menu: a sync that comes in between makes us read again.
+def read_menus(requests: Sequence[OrderRequest]) -> dict[int, Found]:
+    """By restaurant: the extract for all its requests, all of one version. A sync that comes in between makes us read again.
 
-    Raises:
-        NotFound: there is no such restaurant.
-        Conflict: the menu changed during each of several readings.
+    NotFound: there is no such restaurant. Conflict: the menu changed during each of several readings.
     """
+    wanted: dict[int, set[int]] = defaultdict(set)
+    for request in requests:
+        wanted[request.restaurant_id].update(line.item_id for line in request.lines)
+    found: dict[int, Found] = {}
     for _ in range(READS):
-        extract = _read(request)
-        if extract.version is None or extract.version == _version(request.restaurant_id):
-            return extract
-    raise Conflict("The menu is being changed at this moment. Try again in a second.")
+        left = {restaurant: items for restaurant, items in wanted.items() if restaurant not in found}
+        if left:
+            found |= _read(left)
+    busy = Conflict("The menu is being changed at this moment. Try again in a second.")
+    return {restaurant: found.get(restaurant, busy) for restaurant in wanted}
 
 
-def _version(restaurant_id: int) -> int | None:
-    return next((menu.version for menu in _menu(restaurant_id)), None)
+def _read(wanted: Mapping[int, set[int]]) -> dict[int, Found]:
+    """As `read_menus`, without those whose menu changed meanwhile."""
+    restaurants = {restaurant.pk: restaurant for restaurant in _restaurants(wanted)}
+    found: dict[int, Found] = {
+        pk: NotFound("There is no such restaurant, or not for you.") for pk in wanted.keys() - restaurants
+    }
+    unread = []
+    for pk, restaurant in restaurants.items():
+        kept = kept_menus.of(pk, stamp_of(restaurant))
+        if kept is None or wanted[pk] - kept.items.keys():
+            unread.append(restaurant)
+        else:
+            found[pk] = _extract(restaurant, kept)
+    if unread:
+        read = _fetch(unread, {item for restaurant in unread for item in wanted[restaurant.pk]})
+        versions = {menu.pk: menu.version for menu in _menus([restaurant.pk for restaurant in unread])}
+        for restaurant in unread:
+            stamp, part = stamp_of(restaurant), read[restaurant.pk]
+            if versions.get(restaurant.pk) == stamp[1]:
+                found[restaurant.pk] = _extract(restaurant, kept_menus.learn(restaurant.pk, stamp, part))
+    return found
 
 
-def _read(request: OrderRequest) -> MenuExtract:
-    restaurant = next(iter(_restaurant(request.restaurant_id)), None)
-    if restaurant is None:
-        raise NotFound("There is no such restaurant, or not for you.")
+def _extract(restaurant: Restaurant, part: MenuPart) -> MenuExtract:
+    _, version, _ = stamp_of(restaurant)
+    parts = {field.name: getattr(part, field.name) for field in _FIELDS}
+    return MenuExtract(restaurant=restaurant, version=version, **parts)
+
+
+_FIELDS = fields(MenuPart)
+
+
+def _fetch(restaurants: Iterable[Restaurant], item_ids: set[int]) -> dict[int, MenuPart]:
+    """Of each restaurant those of the items that are its own."""
+    parts = {restaurant.pk: MenuPart(charges=_charges(restaurant)) for restaurant in restaurants}
+    taxes: dict[int, list[TaxSnapshot]] = defaultdict(list)
+    for tax in _taxes(parts):
+        taxes[tax.restaurant_id].append(_tax(tax))
+    discounts = defaultdict(list)
+    for discount in _discounts(parts):
+        if discount.rule:
+            discounts[discount.restaurant_id].append(discount_from_json(discount.rule))
+    items = _items(parts, item_ids)
+    for item in items:
+        part = parts[item.restaurant_id]
+        part.items[item.pk] = item
+        part.variations[item.pk] = []
+        part.item_offers[item.pk] = offers_from_json(item.addon_groups)
+    for variation in _variations(parts, [item.pk for item in items]):
+        part = parts[variation.restaurant_id]
+        part.variations.setdefault(variation.item_id, []).append(variation)
+        part.variation_offers[variation.pk] = offers_from_json(variation.addon_groups)
+    groups = {
+        offer.group_id
+        for part in parts.values()
+        for offers in (*part.item_offers.values(), *part.variation_offers.values())
+        for offer in offers
+    }
+    for addon in _addons(parts, groups):
+        parts[addon.restaurant_id].addons.setdefault(addon.group.external_id, []).append(addon)
+    return {
+        pk: replace(part, taxes=tuple(taxes[pk]), discounts=tuple(discounts[pk]))
+        for pk, part in parts.items()
+    }
+
+
+def _charges(restaurant: Restaurant) -> Charges:
     menu: Menu | None = getattr(restaurant, "menu", None)
-    items: dict[int, Item] = {}
-    variations: dict[int, list[Variation]] = defaultdict(list)
-    item_offers: dict[int, tuple[GroupOffer, ...]] = {}
-    variation_offers: dict[int, tuple[GroupOffer, ...]] = {}
-    addons: dict[str, list[AddOnItem]] = defaultdict(list)
-    taxes: tuple[TaxSnapshot, ...] = ()
-    discounts: tuple[DiscountSnapshot, ...] = ()
-    if menu is not None:
-        wanted = {line.item_id for line in request.lines}
-        items = {item.pk: item for item in _items(restaurant.pk, wanted)}
-        for variation in _variations(restaurant.pk, list(items)):
-            variations[variation.item_id].append(variation)
-        item_offers = {item.pk: offers_from_json(item.addon_groups) for item in items.values()}
-        variation_offers = {
-            variation.pk: offers_from_json(variation.addon_groups)
-            for siblings in variations.values()
-            for variation in siblings
-        }
-        groups = {
-            offer.group_id
-            for offers in (*item_offers.values(), *variation_offers.values())
-            for offer in offers
-        }
-        for addon in _addons(restaurant.pk, groups):
-            addons[addon.group.external_id].append(addon)
-        taxes = tuple(_tax(tax) for tax in _taxes(restaurant.pk))
-        discounts = tuple(discount_from_json(row.rule) for row in _discounts(restaurant.pk) if row.rule)
-    return MenuExtract(
-        restaurant=restaurant,
-        version=menu.version if menu else None,
-        charges=charges_from_json(menu.charges) if menu else Charges(),
-        items=items,
-        variations=variations,
-        item_offers=item_offers,
-        variation_offers=variation_offers,
-        addons=addons,
-        taxes=taxes,
-        discounts=discounts,
-    )
+    return charges_from_json(menu.charges) if menu else Charges()
 
 
 def _tax(tax: Tax) -> TaxSnapshot:

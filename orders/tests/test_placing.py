@@ -25,9 +25,10 @@ from orders import rules
 from orders.models import IdempotencyKey, Order, OrderItem, OrderItemAddOn, OrderStatusHistory
 from orders.order_request import AddOnRequest, LineRequest, OrderRequest
 from orders.rules import BasketRefused
-from orders.services import menu_extract, placing
+from orders.services import menu_extract
 from orders.services.placing import IdempotencyConflict, place_order, quote_order
-from orders.signals import order_placed
+from orders.services.writing import new_reference
+from orders.signals import orders_placed
 from orders.tests.factories import CHARGES, add_discount, golden_lines, make_request, make_restaurant
 
 pytestmark = pytest.mark.django_db
@@ -42,14 +43,14 @@ def place() -> SimpleNamespace:
 
 @pytest.fixture
 def sent() -> Iterator[list[Order]]:
-    orders: list[Order] = []
+    placed: list[Order] = []
 
-    def receiver(sender: Any, order: Order, **kwargs: Any) -> None:
-        orders.append(order)
+    def receiver(sender: Any, orders: list[Order], **kwargs: Any) -> None:
+        placed.extend(orders)
 
-    order_placed.connect(receiver)
-    yield orders
-    order_placed.disconnect(receiver)
+    orders_placed.connect(receiver)
+    yield placed
+    orders_placed.disconnect(receiver)
 
 
 def rows() -> list[int]:
@@ -151,7 +152,7 @@ def test_a_quote_gives_the_same_and_writes_nothing(place: SimpleNamespace, sent:
 
 
 def test_references_are_random_and_start_with_a_letter() -> None:
-    references = {placing._new_reference() for _ in range(2000)}
+    references = {new_reference() for _ in range(2000)}
 
     assert len(references) == 2000
     assert all(re.fullmatch(r"[A-HJKMNP-TV-Z][0-9A-HJKMNP-TV-Z]{11}", reference) for reference in references)
@@ -169,12 +170,12 @@ def test_a_receiver_that_fails_leaves_no_order(place: SimpleNamespace) -> None:
     def receiver(sender: Any, **kwargs: Any) -> None:
         raise RuntimeError("no")
 
-    order_placed.connect(receiver)
+    orders_placed.connect(receiver)
     try:
         with pytest.raises(RuntimeError), transaction.atomic():
             place_order(request=make_request(place), client="shop", idempotency_key="k")
     finally:
-        order_placed.disconnect(receiver)
+        orders_placed.disconnect(receiver)
     assert rows() == [0, 0, 0, 0, 0]
 
 
@@ -607,34 +608,34 @@ def test_any_difference_makes_another_body(place: SimpleNamespace, change: dict[
 def test_a_sync_between_the_reads_makes_us_price_again(
     place: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, synced = menu_extract._read, []
+    fetch, synced = menu_extract._fetch, []
 
-    def read_while_syncing(request: OrderRequest) -> Any:
-        extract = read(request)
+    def fetch_while_syncing(*args: Any) -> Any:
+        parts = fetch(*args)
         if not synced:
             synced.append(True)
             Variation.objects.filter(pk=place.three.pk).update(price=D(200))
             Menu.objects.update(version=F("version") + 1)
-        return extract
+        return parts
 
-    monkeypatch.setattr(menu_extract, "_read", read_while_syncing)
+    monkeypatch.setattr(menu_extract, "_fetch", fetch_while_syncing)
 
-    quote, _ = quote_order(request=make_request(place))
-
-    assert quote.lines[0].unit_price == D("200.00")
+    for _ in range(2):
+        quote, _ = quote_order(request=make_request(place))
+        assert quote.lines[0].unit_price == D("200.00")
 
 
 def test_a_menu_that_never_rests_is_a_conflict(
     place: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = menu_extract._read
+    fetch = menu_extract._fetch
 
-    def read_while_syncing(request: OrderRequest) -> Any:
-        extract = read(request)
+    def fetch_while_syncing(*args: Any) -> Any:
+        parts = fetch(*args)
         Menu.objects.update(version=F("version") + 1)
-        return extract
+        return parts
 
-    monkeypatch.setattr(menu_extract, "_read", read_while_syncing)
+    monkeypatch.setattr(menu_extract, "_fetch", fetch_while_syncing)
 
     with pytest.raises(Conflict, match="Try again"):
         place_order(request=make_request(place), client="shop")
@@ -662,11 +663,14 @@ def test_one_line_and_fifty_take_the_same_statements(place: SimpleNamespace) -> 
     fifty = _statements(make_request(place, *many), "k2")
 
     assert len(fifty) == len(one)
-    # Whether the key is known; then, in a savepoint, for this test is one transaction: the menu, the order, what
-    # receivers of `order_placed` do, and the answer under its key.
-    assert [sql.split()[0] for sql in one[:9]] == ["SELECT", "SAVEPOINT"] + ["SELECT"] * 7
+    # Whether the key is known, the restaurant, the menu's part and whether it is still that menu; then, in a savepoint,
+    # for this test is one transaction: the order, what receivers of `orders_placed` do, and the answer under its key.
+    assert [sql.split()[0] for sql in one[:9]] == ["SELECT"] * 8 + ["SAVEPOINT"]
     assert [sql.split()[0] for sql in one[9:13]] == ["INSERT"] * 4
     assert [sql.split()[0] for sql in one[-2:]] == ["INSERT", "RELEASE"]
+    # What has been read of a menu is not read again.
+    again = _statements(make_request(place, *many), "k3")
+    assert [sql.split()[0] for sql in again] == ["SELECT"] * 2 + [sql.split()[0] for sql in one[8:]]
 
 
 def test_a_replay_takes_few_statements(place: SimpleNamespace) -> None:

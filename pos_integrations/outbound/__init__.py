@@ -1,7 +1,12 @@
 """Orders → POS, the outbox: what is owed, how it is sent, what the sweepers find."""
 
 from pos_integrations.outbound.lanes import deliver_in_turn
-from pos_integrations.outbound.owing import active_integration, owe_cancellations, owe_push, owe_rider_update
+from pos_integrations.outbound.owing import (
+    active_integration,
+    owe_cancellations,
+    owe_pushes,
+    owe_rider_update,
+)
 from pos_integrations.outbound.repairing import (
     MayCookTwice,
     Repair,
@@ -28,7 +33,7 @@ __all__ = [
     "mark_handled",
     "note_silence",
     "owe_cancellations",
-    "owe_push",
+    "owe_pushes",
     "owe_rider_update",
     "owed_by",
     "push_again",

@@ -100,10 +100,10 @@ def _read(pushes: Sequence[OrderPush]) -> None:
     for addon in _addons([line.pk for line in lines]):
         addons[addon.order_item_id].append(addon)
     for line in lines:
-        as_read(line, "addons", OrderItemAddOn, addons[line.pk])
+        as_read(line, "addons", addons[line.pk])
         items[line.order_id].append(line)
     for order in orders.values():
-        as_read(order, "items", OrderItem, items[order.pk])
+        as_read(order, "items", items[order.pk])
     for push in pushes:
         push.order = orders[push.order_id]
         push.integration = None if push.integration_id is None else integrations[push.integration_id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Sequence
 
 from django.db.models import F
 from django.utils import timezone
@@ -21,29 +22,38 @@ from pos_integrations.models import OrderPush, PushKind, PushState, RestaurantPo
 logger = logging.getLogger(__name__)
 
 _active = Plan(
-    lambda restaurant_id: (
+    lambda restaurant_ids: (
         RestaurantPosIntegration.objects.filter(
-            restaurant_id=restaurant_id, active=True, pos_provider__is_active=True
+            restaurant_id__in=restaurant_ids, active=True, pos_provider__is_active=True
         )
         .select_related("restaurant", "pos_provider")
-        .order_by("pk")[:1]
+        .order_by("-pk")
     )
 )
 DEFAULT_DEADLINE = dt.timedelta(minutes=15)
 
 
-def owe_push(order: Order) -> OrderPush:
-    """Write down, in the order's own transaction, that the POS must get it."""
-    integration = active_integration(order.restaurant_id)
-    start = first_moment(order, integration, timezone.now())
-    push = OrderPush(
-        order=order,
-        integration=integration,
-        next_attempt_at=start,
-        expires_at=start + deadline_of(integration),
-    )
-    insert_rows([push], ids=True)
-    return push
+def owe_pushes(orders: Sequence[Order]) -> list[OrderPush]:
+    """Write down, in the orders' own transaction, that their POS must get them; a push for each."""
+    active = _active_by_restaurant({order.restaurant_id for order in orders})
+    now = timezone.now()
+    deadlines = {restaurant: deadline_of(integration) for restaurant, integration in active.items()}
+    pushes = []
+    for order in orders:
+        integration = active.get(order.restaurant_id)
+        start = first_moment(order, integration, now)
+        expires_at = start + deadlines.get(order.restaurant_id, DEFAULT_DEADLINE)
+        pushes.append(
+            OrderPush(order=order, integration=integration, next_attempt_at=start, expires_at=expires_at)
+        )
+    insert_rows(pushes, ids=True)
+    if any(push.pk is None for push in pushes):
+        # Oracle's MySQL does not tell the new ids.
+        owed = OrderPush.objects.filter(order__in=orders, kind=PushKind.ORDER)
+        ids = dict(owed.values_list("order", "pk"))
+        for push in pushes:
+            push.pk = ids[push.order_id]
+    return pushes
 
 
 def first_moment(order: Order, integration: RestaurantPosIntegration | None, now: dt.datetime) -> dt.datetime:
@@ -118,4 +128,9 @@ def owe_rider_update(order_id: int, rider: RiderUpdate) -> OrderPush:
 
 def active_integration(restaurant_id: int) -> RestaurantPosIntegration | None:
     """Where a restaurant's orders go now: the active integration, the oldest if there are several."""
-    return next(iter(_active(restaurant_id)), None)
+    return _active_by_restaurant({restaurant_id}).get(restaurant_id)
+
+
+def _active_by_restaurant(restaurant_ids: set[int]) -> dict[int, RestaurantPosIntegration]:
+    # Newest first: the oldest is the one that stays.
+    return {integration.restaurant_id: integration for integration in _active(restaurant_ids)}

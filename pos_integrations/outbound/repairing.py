@@ -15,7 +15,7 @@ from orders.models import ChangeSource, Order, StaffAction
 from orders.services.statuses import change_status, reopen_order
 from orders.status import OrderStatus
 from pos_integrations.models import OrderPush, PushKind, PushState
-from pos_integrations.outbound.owing import active_integration, deadline_of, first_moment, owe_push
+from pos_integrations.outbound.owing import active_integration, deadline_of, first_moment, owe_pushes
 
 TWICE = "The POS may have this order already. Sent again, the kitchen may cook it twice."
 CALL_GUEST = "The guest has been told that the order was not accepted. Call the guest first."
@@ -100,7 +100,7 @@ def push_again(order_id: int, *, by: str, twice_is_fine: bool = False) -> OrderP
     """
     order, push = _locked(order_id)
     if push is None and order.status == OrderStatus.PENDING:
-        push = owe_push(order)
+        (push,) = owe_pushes([order])
     repair = pushing_again(order, push)
     if push is None or not repair.possible:
         raise Conflict(repair.refusal)
