@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -38,7 +38,7 @@ class Together(Generic[T, R]):
     """Call it with one item; `work` gets all items that came meanwhile and gives a result for each.
 
     `work` runs in the thread of one of them, and is a transaction of its own: when it fails for several it is done again
-    for each alone, so that one bad item harms no other.
+    for each alone, so that one bad item harms no other. When the database does not answer, it has failed for all.
     """
 
     def __init__(self, work: Callable[[Sequence[T]], Sequence[R]]) -> None:
@@ -80,8 +80,10 @@ class Together(Generic[T, R]):
         try:
             results = self._work([caller.item for caller in batch])
         except Exception as error:
-            if len(batch) == 1:
-                batch[0].error = error
+            # A database that is away is away for all; and whether it has committed nobody knows.
+            if len(batch) == 1 or isinstance(error, OperationalError | InterfaceError):
+                for caller in batch:
+                    caller.error = error
                 return
             for caller in batch:
                 self._serve([caller])

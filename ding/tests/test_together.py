@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from django.db import OperationalError
 
 from ding.together import Together
 
@@ -65,6 +66,20 @@ def test_one_bad_item_harms_no_other():
     results = all_at_once(together, range(10))
     assert isinstance(results.pop(5), ValueError)
     assert results == {n: n for n in range(10) if n != 5}
+
+
+def test_what_a_lost_database_may_have_committed_is_not_done_again():
+    def work(items):
+        done.append(sorted(items))
+        if len(items) > 1:
+            raise OperationalError(2013, "Lost connection during COMMIT")
+        return items
+
+    done = []
+    together, _ = gathering(9, work)
+    results = all_at_once(together, range(10))
+    assert sum(isinstance(result, OperationalError) for result in results.values()) == 9
+    assert [len(items) for items in done] == [1, 9]
 
 
 def test_a_leader_that_is_stopped_leaves_the_others_a_leader():
