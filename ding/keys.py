@@ -7,14 +7,17 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from ding.db import fetch
 from ding.models import ApiKey
 from ding.plans import Plan
+from ding.together import Together
 from menus.models import Restaurant
 
 SCOPES = ("menu:read", "orders:read", "orders:write", "integrations:read", "integrations:write")
@@ -60,13 +63,35 @@ def create_api_key(
     return f"dk_{prefix}_{secret}"
 
 
-_by_prefix = Plan(lambda prefix: ApiKey.objects.filter(prefix=prefix))
+_by_prefix = Plan(lambda prefixes: ApiKey.objects.filter(prefix__in=prefixes))
 
 
-def _restaurants_of(key_id: int) -> frozenset[int]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT restaurant_id FROM ApiKeys_restaurants WHERE apikey_id = %s", (key_id,))
-        return frozenset(row[0] for row in cursor.fetchall())
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A key as it is now, with its restaurants; None: every one."""
+
+    key: ApiKey
+    restaurant_ids: frozenset[int] | None
+
+
+def _look_up(prefixes: Sequence[str]) -> list[_Known | None]:
+    keys = {key.prefix: key for key in _by_prefix(set(prefixes))}
+    bound = [str(key.pk) for key in keys.values() if not key.all_restaurants]
+    seen: dict[int, set[int]] = defaultdict(set)
+    if bound:
+        listed = ", ".join(bound)
+        statement = "SELECT apikey_id, restaurant_id FROM ApiKeys_restaurants WHERE apikey_id IN ({})"
+        for key_id, restaurant_id in fetch(statement.format(listed)):
+            seen[key_id].add(restaurant_id)
+    known = {
+        prefix: _Known(key, None if key.all_restaurants else frozenset(seen[key.pk]))
+        for prefix, key in keys.items()
+    }
+    return [known.get(prefix) for prefix in prefixes]
+
+
+# Asked anew for every request; requests of the same moment share the statement.
+_known = Together(_look_up)
 
 
 def caller_of(text: str) -> Caller | None:
@@ -75,19 +100,17 @@ def caller_of(text: str) -> Caller | None:
     if parts is None:
         return None
     now = timezone.now()
-    key = next(iter(_by_prefix(parts[0])), None)
+    known = _known(parts[0])
+    key = known.key if known else None
     if key is not None and (key.revoked_at or (key.expires_at and key.expires_at <= now)):
         key = None
     stored = key.secret_sha256 if key else digest_of("")
-    if not hmac.compare_digest(stored.encode(), digest_of(parts[1]).encode()) or key is None:
+    right = hmac.compare_digest(stored.encode(), digest_of(parts[1]).encode())
+    if not right or key is None or known is None:
         return None
     if key.last_used_at is None or now - key.last_used_at > LAST_USED_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
-    return Caller(
-        name=key.client,
-        scopes=frozenset(key.scopes),
-        restaurant_ids=None if key.all_restaurants else _restaurants_of(key.pk),
-    )
+    return Caller(name=key.client, scopes=frozenset(key.scopes), restaurant_ids=known.restaurant_ids)
 
 
 def parts_of(text: str) -> tuple[str, str] | None:

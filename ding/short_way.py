@@ -23,7 +23,7 @@ from django.db import Error, connection
 from django.http.request import split_domain_port, validate_host
 from django.test import RequestFactory
 
-from ding import breaker
+from ding import breaker, short_orders
 from ding.db import one_request
 from ding.errors import NotFound
 from ding.menu_readers import reader_of_menu
@@ -64,6 +64,8 @@ class ShortWay:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         if method == "GET" and (match := _MENU.fullmatch(path)):
             found = self._try(_menu, environ, int(match[1]))
+        elif method == "POST" and path in short_orders.PATHS:
+            found = self._try(short_orders.place, environ)
         elif method == "POST" and (match := _WEBHOOK.fullmatch(path)):
             webhook = _read_webhook(environ, match)
             if webhook is None:
