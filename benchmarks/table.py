@@ -21,6 +21,8 @@ def _number(value: float | None) -> str:
 def _ratio(figure: Figure) -> str:
     if figure.ratio is None:
         return ""
+    if figure.ratio < 0.1:
+        return f"{figure.ratio:.2g}"
     return f"{figure.ratio:.2f}" if figure.ratio < 10 else f"{figure.ratio:.0f}"
 
 
