@@ -35,6 +35,7 @@ from pos_integrations.errors import (
 from pos_integrations.guarded import Guard, Network
 
 KEPT_CHARACTERS = 16_000
+PIECE = 65_536
 A_DAY = 86_400.0
 MASK = "•••"
 # What a call may raise besides our own errors.
@@ -232,10 +233,16 @@ def _as_written(secrets: Sequence[str]) -> set[str]:
 def _read(response: requests.Response, max_bytes: int) -> bytes:
     if response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
         raise OutcomeUnknown("The POS sent a compressed answer, which was not asked for.", code="compressed")
-    # Grows in place: pieces and their sum would be a large menu twice.
-    content = io.BytesIO()
-    while chunk := response.raw.read(65_536, decode_content=False):
-        if content.tell() + len(chunk) > max_bytes:
-            raise OutcomeUnknown(f"The POS's answer is larger than {max_bytes} bytes.", code="too_large")
-        content.write(chunk)
+
+    def read(size: int) -> bytes:
+        piece: bytes = response.raw.read(size, decode_content=False)
+        return piece
+
+    # What is announced comes in one piece: a large menu that grew would be moved again and again.
+    content = io.BytesIO(read(min(response.raw.length_remaining or PIECE, max_bytes + 1)))
+    content.seek(0, io.SEEK_END)
+    while content.tell() <= max_bytes and (piece := read(PIECE)):
+        content.write(piece)
+    if content.tell() > max_bytes:
+        raise OutcomeUnknown(f"The POS's answer is larger than {max_bytes} bytes.", code="too_large")
     return content.getvalue()
