@@ -11,14 +11,35 @@ import datetime as dt
 import hashlib
 from dataclasses import dataclass
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from ding.plans import Plan
 from menus.models import LeftChange, Menu, MenuImage
 from pos_integrations.adapters.base import PosAdapter
 from pos_integrations.configuration import merged_values
-from pos_integrations.models import MenuSyncHistory, RestaurantPosIntegration
+from pos_integrations.models import MenuReview, MenuSyncHistory, RestaurantPosIntegration
 
 BELIEVED = dt.timedelta(days=1)
+
+# Nothing but the document says what our menu must be, and nothing waits to be looked at.
+_plain = (
+    Exists(Menu.objects.filter(restaurant=OuterRef("restaurant"), version__gt=0)),
+    ~Exists(LeftChange.objects.filter(restaurant=OuterRef("restaurant"))),
+    ~Exists(MenuReview.objects.filter(integration=OuterRef("pk"))),
+)
+_knowing = Plan(
+    lambda pk, digest: (
+        RestaurantPosIntegration.objects.filter(*_plain, pk=pk, menu_digest=digest)
+        .only("menu_pictures_digest", "menu_digest_at")
+        .order_by()
+    )
+)
+_made = Plan(
+    lambda restaurant_id: MenuSyncHistory.objects.filter(
+        restaurant=restaurant_id, status__in=("success", "partial")
+    ).order_by("-pk")[:1]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +59,13 @@ def digest_of_document(integration: RestaurantPosIntegration, adapter: PosAdapte
 
 def known_again(integration: RestaurantPosIntegration, digest: Digest) -> MenuSyncHistory | None:
     """The newest sync that made our menu what this document says; None when that is not certain."""
-    since = timezone.now() - BELIEVED
-    mine = RestaurantPosIntegration.objects.filter(pk=integration.pk, menu_digest=digest.menu)
-    pictures = mine.filter(menu_digest_at__gt=since).values_list("menu_pictures_digest", flat=True).first()
-    if pictures is None or not _is_plain(integration.restaurant_id):
-        return None
-    if pictures != digest.pictures and _waits_for_pictures(integration.restaurant_id):
-        return None
-    made = MenuSyncHistory.objects.filter(
-        restaurant=integration.restaurant_id, status__in=("success", "partial")
-    )
-    return made.order_by("-pk").first()
+    for mine in _knowing(integration.pk, digest.menu):
+        if mine.menu_digest_at is None or mine.menu_digest_at <= timezone.now() - BELIEVED:
+            return None
+        if mine.menu_pictures_digest != digest.pictures and _waits_for_pictures(integration.restaurant_id):
+            return None
+        return next(iter(_made(integration.restaurant_id)), None)
+    return None
 
 
 def remember(integration: RestaurantPosIntegration, digest: Digest) -> None:
@@ -62,13 +79,6 @@ def forget(restaurant_id: int) -> None:
     """Our menu has become another one, whoever sent it; in the transaction that made it so."""
     held = RestaurantPosIntegration.objects.filter(restaurant=restaurant_id).exclude(menu_digest="")
     held.update(menu_digest="")
-
-
-def _is_plain(restaurant_id: int) -> bool:
-    """Whether nothing but the document says what our menu must be."""
-    if LeftChange.objects.filter(restaurant=restaurant_id).exists():
-        return False
-    return Menu.objects.filter(pk=restaurant_id, version__gt=0).exists()
 
 
 def _waits_for_pictures(restaurant_id: int) -> bool:

@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from ding.db import transactional
+from ding.db import insert_rows, transactional
 from ding.errors import Conflict, DomainError
 from ding.garbage import garbage_later
 from menus.services import MenuHeld, apply_menu, lock_menu
@@ -125,6 +125,7 @@ def sync_menu(
     turn = Turn(integration)
     started = turn.started
     next_due: dt.datetime | None = started + TRY_AGAIN
+    known: dict[str, str] = {}
     try:
         account = account_for(integration)
         if approved is not None:
@@ -141,7 +142,7 @@ def sync_menu(
                 integration, trigger, started, MenuSyncHistory.Status.FAILED, errors=[_problem(error)]
             )
         if isinstance(error, ConfigurationError):
-            RestaurantPosIntegration.objects.filter(pk=integration.pk).update(problem=error.message[:500])
+            known["problem"] = error.message[:500]
         if held:
             # The same menu would be held again; a changed one is announced, or found by the schedule.
             next_due = _next_scheduled(account, started)
@@ -161,7 +162,7 @@ def sync_menu(
         raise SyncFailed(f"The menu could not be synchronised. {words}") from error
     else:
         # The POS takes us (again).
-        RestaurantPosIntegration.objects.filter(pk=integration.pk).exclude(problem="").update(problem="")
+        known["problem"] = ""
         if not dry_run:
             _write_history(
                 integration,
@@ -176,9 +177,9 @@ def sync_menu(
         return result
     finally:
         if dry_run:
-            turn.end()
+            turn.end(**known)
         else:
-            turn.end_until(next_due)
+            turn.end_until(next_due, **known)
 
 
 def apply_published(integration: RestaurantPosIntegration, menu: MenuSnapshot) -> bool:
@@ -238,7 +239,7 @@ def _run(
     digest = digest_of_document(integration, adapter, raw)
     if not (force or dry_run) and (made := known_again(integration, digest)):
         progress("done")
-        return _unchanged(integration, made)
+        return _unchanged(made)
     turn.go_on()
     with garbage_later():
         menu = adapter.read_menu_document(raw, account)
@@ -278,9 +279,8 @@ def _apply_fetched(
     return result
 
 
-def _unchanged(integration: RestaurantPosIntegration, made: MenuSyncHistory) -> SyncResult:
+def _unchanged(made: MenuSyncHistory) -> SyncResult:
     """The POS sent what our menu was made from."""
-    drop_review(integration)
     return SyncResult(
         status=MenuSyncHistory.Status(made.status),
         changes={kind: dict.fromkeys(counts, 0) for kind, counts in made.changes.items()},
@@ -401,7 +401,7 @@ def _write_history(
     status: MenuSyncHistory.Status,
     **values: Any,
 ) -> None:
-    MenuSyncHistory.objects.create(
+    row = MenuSyncHistory(
         restaurant_id=integration.restaurant_id,
         trigger=trigger.value,
         status=status,
@@ -409,6 +409,7 @@ def _write_history(
         completed_at=timezone.now(),
         **values,
     )
+    insert_rows([row])
 
 
 # --- syncs that are owed --------------------------------------------------------------------------------

@@ -63,15 +63,15 @@ class Turn:
         if not self._mine.exists():
             raise self._lost()
 
-    def end(self) -> None:
-        """Give it back."""
-        self._mine.update(menu_sync_leased_until=None)
+    def end(self, **changes: str) -> None:
+        """Give it back, with what else changes in the row."""
+        self._mine.update(menu_sync_leased_until=None, **changes)
 
-    def end_until(self, next_due: dt.datetime | None) -> None:
+    def end_until(self, next_due: dt.datetime | None, **changes: str) -> None:
         """Give it back until then; a sync that was asked for while this one ran stays owed."""
         asked_meanwhile = Q(menu_sync_due_at__gt=self.started, menu_sync_due_at__lte=timezone.now())
         due = Case(When(asked_meanwhile, then=F("menu_sync_due_at")), default=next_due)
-        self._mine.update(menu_sync_leased_until=None, menu_sync_due_at=due)
+        self._mine.update(menu_sync_leased_until=None, menu_sync_due_at=due, **changes)
 
     @property
     def _mine(self) -> QuerySet[RestaurantPosIntegration]:

@@ -19,14 +19,14 @@ BEFORE = 40
 
 
 def _times(raw: bytes) -> Iterator[tuple[int, int]]:
-    """Where the times of day stand. By `find`, for a pattern would walk through megabytes."""
-    at = raw.find(_TIME)
+    """Where the times of day stand, from behind. By `rfind`: others walk through megabytes twice as long."""
+    at = raw.rfind(_TIME)
     while at >= 0:
         end = at + len(_TIME)
         # A name inside a text would have its quotes escaped.
         if raw[at - 1 : at] != b"\\" and raw[end - 2 : end - 1] != b"\\" and (found := _TEXT.match(raw, end)):
             yield found.span(1)
-        at = raw.find(_TIME, end)
+        at = raw.rfind(_TIME, 0, at)
 
 
 def _signatures(raw: bytes) -> Iterator[tuple[int, int]]:
