@@ -1,5 +1,6 @@
 """The WSGI application, for granian and its like."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -18,3 +19,7 @@ from ding.short_way import ShortWay  # noqa: E402
 application = behind(ShortWay(_django), settings.TRUSTED_PROXIES)
 
 watchdog.start("web")
+
+# What is loaded by now stays: the collector need not look through it again and again.
+gc.collect()
+gc.freeze()
