@@ -11,6 +11,8 @@ import logging
 import os
 import threading
 import time
+from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from celery import Task
@@ -23,8 +25,15 @@ MOST_PENDING = 10_000
 GATHER_SECONDS = 0.05
 
 
+# A message of a task that takes many names so many: publishing one costs as much as placing an order's rows.
+MOST_IDS = 64
+
+
 def nudge(task: Task, *ids: int) -> None:
-    """After the commit, ask a worker to run `task` with these ids."""
+    """After the commit, ask a worker to run `task` with these ids.
+
+    A task that is declared with `takes_many=True` is run with the ids of all nudges of a burst.
+    """
     # A lambda: Django reads `__qualname__` when it logs a failing callback, which a partial has not.
     transaction.on_commit(lambda: _publisher.put(task, ids), robust=True)
 
@@ -55,7 +64,7 @@ class _Publisher:
             time.sleep(GATHER_SECONDS)
             with self._wake:
                 gathered, self._pending = self._pending, {}
-            for (_, ids), task in gathered.items():
+            for task, ids in _messages(gathered):
                 self._publish(task, ids)
 
     def _publish(self, task: Task, ids: tuple[int, ...]) -> Any:
@@ -64,6 +73,18 @@ class _Publisher:
         except Exception:  # whatever the broker does, the row is there and the sweeper finds it
             logger.warning("Nudge not published; the sweeper will find the work.", extra={"task": task.name})
             return None
+
+
+def _messages(gathered: dict[tuple[str, tuple[int, ...]], Task]) -> Iterator[tuple[Task, tuple[int, ...]]]:
+    many: dict[Task, list[int]] = defaultdict(list)
+    for (_, ids), task in gathered.items():
+        if getattr(task, "takes_many", False):
+            many[task].extend(ids)
+        else:
+            yield task, ids
+    for task, all_ids in many.items():
+        for start in range(0, len(all_ids), MOST_IDS):
+            yield task, tuple(all_ids[start : start + MOST_IDS])
 
 
 _publisher = _Publisher()

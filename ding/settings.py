@@ -355,7 +355,7 @@ LEASE_SECONDS = number("LEASE_SECONDS", 90, 1, 86_400)
 CELERY_TASK_QUEUES = [Queue(name) for name in ("default", "orders", "webhooks", "menus", "notifications")]
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
-    "pos_integrations.tasks.push_order": {"queue": "orders"},
+    "pos_integrations.tasks.push_orders": {"queue": "orders"},
     "pos_integrations.tasks.sweep_pushes": {"queue": "orders"},
     "pos_integrations.tasks.drain_webhooks": {"queue": "webhooks"},
     "pos_integrations.tasks.sync_menu": {"queue": "menus"},

@@ -20,7 +20,7 @@ def owe_pushes(sender: Any, orders: list[Order], **kwargs: Any) -> None:
     for order, push in zip(orders, outbound.owe_pushes(orders), strict=True):
         # Whoever tells of the order next need not look it up.
         as_read(order, "pushes", [push])
-        nudge(tasks.push_order, push.pk)
+        nudge(tasks.push_orders, push.pk)
 
 
 @receiver(order_status_changed, dispatch_uid="owe_cancellations")
@@ -33,4 +33,4 @@ def owe_cancellations(sender: Any, changes: list[OrderStatusHistory], **kwargs: 
     ]
     if cancelled:
         for push_id in outbound.owe_cancellations(cancelled):
-            nudge(tasks.push_order, push_id)
+            nudge(tasks.push_orders, push_id)

@@ -13,11 +13,11 @@ from pos_integrations import inbound, menu_images, menu_requests, menu_sync, out
 BUDGET_SECONDS = 20
 
 
-@shared_task(name="pos_integrations.tasks.push_order")
-def push_order(push_id: int) -> None:
-    """Bring one order, or its cancellation, to the POS, and what else is due there."""
-    if (still_due := outbound.deliver_in_turn(push_id, BUDGET_SECONDS)) is not None:
-        nudge(push_order, still_due)
+@shared_task(name="pos_integrations.tasks.push_orders", takes_many=True)  # type: ignore[call-overload]
+def push_orders(*push_ids: int) -> None:
+    """Bring these orders, or their cancellations, to their POS at the same time, and what else is due there."""
+    for still_due in outbound.deliver_each(push_ids, BUDGET_SECONDS):
+        nudge(push_orders, still_due)
 
 
 @shared_task(name="pos_integrations.tasks.sweep_pushes")
@@ -27,7 +27,7 @@ def sweep_pushes() -> None:
     outbound.release_stuck()
     outbound.note_silence()
     for push_id in outbound.due_pushes():
-        nudge(push_order, push_id)
+        nudge(push_orders, push_id)
 
 
 @shared_task(name="pos_integrations.tasks.drain_webhooks")

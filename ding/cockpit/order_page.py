@@ -174,7 +174,7 @@ class OrderPage:
 
         def act() -> str:
             again = outbound.push_again(order.pk, by=request.user.get_username(), twice_is_fine=repair.twice)
-            nudge(pushing_tasks.push_order, again.pk)
+            nudge(pushing_tasks.push_orders, again.pk)
             return "It is being sent. Its attempt appears on the timeline in a moment."
 
         return self._ask(

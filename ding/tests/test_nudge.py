@@ -152,3 +152,15 @@ def test_a_forked_process_publishes_its_own_nudges_and_not_its_parents(monkeypat
         os.waitpid(child, 0)
     task.gate.set()
     assert task.wait_for(2) == [(0,), (1,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_that_takes_many_gets_those_of_a_burst_in_one_message(monkeypatch):
+    monkeypatch.setattr(nudging, "MOST_IDS", 4)
+    task = FakeTask()
+    task.takes_many = True
+    hang(task)
+    for i in (1, 2, 3, 3, 4, 5, 6):
+        nudge(task, i)
+    task.gate.set()
+    assert task.wait_for(3) == [(0,), (1, 2, 3, 4), (5, 6)]

@@ -1,6 +1,6 @@
 """Orders → POS, the outbox: what is owed, how it is sent, what the sweepers find."""
 
-from pos_integrations.outbound.lanes import deliver_in_turn
+from pos_integrations.outbound.at_once import deliver_each
 from pos_integrations.outbound.owing import (
     active_integration,
     owe_cancellations,
@@ -25,7 +25,7 @@ __all__ = [
     "Repair",
     "active_integration",
     "deliver",
-    "deliver_in_turn",
+    "deliver_each",
     "due_pushes",
     "expire_overdue",
     "handling",

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from pos_integrations import outbound, tasks
+from pos_integrations import tasks
 from pos_integrations.models import OrderPush, PushState
-from pos_integrations.outbound import lanes
+from pos_integrations.outbound import at_once, lanes
 from pos_integrations.tests.factories import connected_place, make_due, place
 
 
@@ -27,7 +27,7 @@ def test_one_nudge_brings_all_that_is_due_there(pushes, monkeypatch):
 
     monkeypatch.setattr(lanes, "deliver", deliver)
     make_due(*pushes)
-    assert outbound.deliver_in_turn(pushes[1].pk, 20) is None
+    assert lanes.deliver_in_turn(pushes[1].pk, 20) is None
     assert brought[0] == pushes[1].pk
     assert sorted(brought) == [push.pk for push in pushes]
     assert not lanes._busy
@@ -36,12 +36,12 @@ def test_one_nudge_brings_all_that_is_due_there(pushes, monkeypatch):
 def test_what_is_left_when_the_time_is_over_is_named(pushes, monkeypatch):
     monkeypatch.setattr(lanes, "deliver", lambda pk: OrderPush.objects.filter(pk=pk).update(state="sent"))
     make_due(*pushes)
-    left = outbound.deliver_in_turn(pushes[0].pk, -1)
+    left = lanes.deliver_in_turn(pushes[0].pk, -1)
     assert left in (pushes[1].pk, pushes[2].pk)
     nudged = []
     monkeypatch.setattr(tasks, "nudge", lambda task, pk: nudged.append(pk))
     monkeypatch.setattr(tasks, "BUDGET_SECONDS", -1)
-    tasks.push_order(left)
+    tasks.push_orders(left)
     assert len(nudged) == 1
 
 
@@ -51,7 +51,7 @@ def test_with_all_lanes_taken_the_push_stays_due_and_nobody_waits(pushes, monkey
     make_due(*pushes)
     lanes._busy[pushes[0].integration_id] = lanes.LANES
     try:
-        assert outbound.deliver_in_turn(pushes[0].pk, 20) is None
+        assert lanes.deliver_in_turn(pushes[0].pk, 20) is None
     finally:
         lanes._busy.clear()
     assert called == []
@@ -79,7 +79,7 @@ def test_a_push_that_came_just_before_the_last_lane_was_left_is_not_forgotten(pu
 
     monkeypatch.setattr(lanes, "deliver", deliver)
     monkeypatch.setattr(lanes, "_leave", late)
-    outbound.deliver_in_turn(pushes[0].pk, 20)
+    lanes.deliver_in_turn(pushes[0].pk, 20)
     assert brought == [pushes[0].pk, pushes[1].pk]
 
 
@@ -93,13 +93,13 @@ def test_a_nudge_that_is_too_late_for_its_own_push_brings_the_next_one(pushes, m
         OrderPush.objects.filter(pk=pk).update(state=PushState.SENT)
 
     monkeypatch.setattr(lanes, "deliver", deliver)
-    outbound.deliver_in_turn(pushes[0].pk, 20)
+    lanes.deliver_in_turn(pushes[0].pk, 20)
     assert sorted(brought) == [pushes[1].pk, pushes[2].pk]
 
 
 def test_a_nudge_for_nothing_costs_one_look(pushes, django_assert_num_queries):
     with django_assert_num_queries(1):
-        assert outbound.deliver_in_turn(987_654, 20) is None
+        assert lanes.deliver_in_turn(987_654, 20) is None
 
 
 def test_who_finds_all_lanes_taken_is_told_of_once():
@@ -128,3 +128,19 @@ def test_never_more_at_once_than_there_are_lanes():
     for _ in range(lanes.LANES):
         lanes._leave(7)
     assert not lanes._busy
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_are_brought_at_the_same_time(monkeypatch):
+    together = threading.Barrier(3)
+    closed = []
+    monkeypatch.setattr(at_once, "close_old_connections", lambda: closed.append(threading.get_ident()))
+
+    def deliver(push_id, seconds):
+        together.wait(20)
+        return push_id if push_id == 2 else None
+
+    monkeypatch.setattr(at_once, "deliver_in_turn", deliver)
+    assert at_once.deliver_each([1, 2, 3], 20) == [2]
+    assert len(set(closed)) == 3
+    assert threading.get_ident() not in closed

@@ -53,7 +53,7 @@ def _owe(order: Order, rider: RiderUpdate) -> OrderPush:
         raise Conflict(f"Riders are for open deliveries; this is a {order.status} {order.order_type} order.")
     Order.objects.filter(pk=order.pk).update(rider_name=rider.name, rider_phone=rider.phone)
     push = outbound.owe_rider_update(order.pk, rider)
-    nudge(tasks.push_order, push.pk)
+    nudge(tasks.push_orders, push.pk)
     return push
 
 

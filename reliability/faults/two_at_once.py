@@ -29,7 +29,7 @@ def many_takers(rig: Rig, n: int) -> list[Figure]:
     """Each order's task is queued 50 times while the workers hang; then all go at once."""
     from orders.models import Order
     from pos_integrations.models import OrderPush, OrderPushAttempt
-    from pos_integrations.tasks import push_order
+    from pos_integrations.tasks import push_orders
 
     for worker in rig.workers:
         hang(worker)
@@ -38,7 +38,7 @@ def many_takers(rig: Rig, n: int) -> list[Figure]:
     ids = list(OrderPush.objects.filter(order__reference__in=references).values_list("pk", flat=True))
     for _ in range(COPIES):
         for pk in ids:
-            push_order.apply_async(args=(pk,))
+            push_orders.apply_async(args=(pk,))
     for worker in rig.workers:
         go_on(worker)
     figures = judge(rig, load)

@@ -231,7 +231,7 @@ def test_no_secret_is_in_a_log_a_message_a_file_or_a_command_line(running):
     assert "rotated the webhook secret" in history
     assert not [canary for canary in ding.canaries if canary in history]
     # The worker has pushed, failed, and owes mails and alerts.
-    wait_until(lambda: "drain_webhooks" in " ".join(said) and "push_order" in " ".join(said), 30)
+    wait_until(lambda: "drain_webhooks" in " ".join(said) and "push_orders" in " ".join(said), 30)
     time.sleep(3)
     ding.queue.set("THE-END", 1)
     thread.join(10)
