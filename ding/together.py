@@ -20,9 +20,13 @@ MOST = 64
 class _Caller(Generic[T, R]):
     """One who waits: in the end with a result or an error, or with the task of working for all who wait now."""
 
+    __slots__ = ("error", "item", "leads", "result", "turn")
+
     def __init__(self, item: T) -> None:
         self.item = item
-        self.wake = threading.Event()
+        # Taken until it is this one's turn. An `Event` is two such locks and a queue.
+        self.turn = threading.Lock()
+        self.turn.acquire()
         self.leads = False
         self.result: Any = None
         self.error: BaseException | None = None
@@ -57,12 +61,12 @@ class Together(Generic[T, R]):
             self._waiting.append(me)
             me.leads, self._busy = not self._busy, True
         if not me.leads:
-            me.wake.wait()
+            me.turn.acquire()
         if me.leads:
-            self._lead()
+            self._lead(me)
         return me.outcome()
 
-    def _lead(self) -> None:
+    def _lead(self, me: _Caller[T, R]) -> None:
         with self._lock:
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         try:
@@ -72,9 +76,10 @@ class Together(Generic[T, R]):
                 self._busy = bool(self._waiting)
                 if self._waiting:
                     self._waiting[0].leads = True
-                    self._waiting[0].wake.set()
+                    self._waiting[0].turn.release()
             for caller in batch:
-                caller.wake.set()
+                if caller is not me:
+                    caller.turn.release()
 
     def _serve(self, batch: list[_Caller[T, R]]) -> None:
         try:
