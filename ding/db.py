@@ -109,23 +109,6 @@ def database_now() -> dt.datetime:
     return now.replace(tzinfo=dt.UTC)
 
 
-def fetch(statement: str) -> Sequence[Sequence[Any]]:
-    """The rows of a statement without parameters.
-
-    On MariaDB without cursors, Django's and the driver's: they take half of what a small statement costs this process.
-    """
-    if connection.vendor == "mysql" and not connection.queries_logged:
-        with connection.wrap_database_errors:
-            connection.ensure_connection()
-            driver = connection.connection
-            driver.query(statement.encode())
-            rows: Sequence[Sequence[Any]] = driver.store_result().fetch_row(0)
-            return rows
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        return cursor.fetchall()
-
-
 class RandomId(Func):
     """A column default: 32 hexadecimal digits that no other row has. Not a secret."""
 
@@ -228,7 +211,7 @@ def _insert(
                 after(cursor)
         else:
             driver = connection.connection
-            written = (_as_sql(_plain_row(row), driver) for row in rows)
+            written = (as_sql(_plain_row(row), driver) for row in rows)
             for whole in _joined(written, f"{into} ({names}) VALUES ".encode(), ending.encode()):
                 cursor.execute(whole)  # type: ignore[arg-type]
                 after(cursor)
@@ -309,7 +292,7 @@ def _plain_row(row: Sequence[Any]) -> list[Any]:
     return [value if type(value) in _PLAIN else _plain(value) for value in row]
 
 
-def _as_sql(row: Sequence[Any], driver: Any) -> bytes:
+def as_sql(row: Sequence[Any], driver: Any) -> bytes:
     """The row as it stands in a statement; each text is quoted by the driver."""
     quoted, written = driver.string_literal, driver.literal
     return b"(%b)" % b",".join(

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
-from ding.db import fetch
 from ding.models import ApiKey
 from ding.plans import Plan
+from ding.statements import fetch
 from ding.together import Together
 from menus.models import Restaurant
 

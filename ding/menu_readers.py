@@ -15,8 +15,9 @@ from django.db import Error, OperationalError
 from django.utils import timezone
 
 from ding import breaker
-from ding.db import fetch, one_request
+from ding.db import one_request
 from ding.keys import LAST_USED_EVERY, digest_of, parts_of
+from ding.statements import fetch
 from ding.together import Together
 from menus.rendering import make_etag
 
