@@ -34,13 +34,7 @@ def parse(raw: bytes) -> Any:
     if _depth(text) > MAX_DEPTH:
         raise MalformedPayload(f"The body is nested deeper than {MAX_DEPTH} levels.")
     try:
-        value = json.loads(
-            text,
-            parse_constant=_refuse_constant,
-            parse_int=_parse_int,
-            parse_float=_parse_float,
-            object_pairs_hook=_object,
-        )
+        value = _decode(text)
     except (ValueError, RecursionError) as error:
         raise MalformedPayload(f"The body is not valid JSON: {error}") from error
     # An escaped lone surrogate passes the decoder; no database and no UTF-8 writer takes it.
@@ -102,3 +96,9 @@ def _check_length(digits: str) -> None:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+# Made once: `json.loads` makes one for each text.
+_decode = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_int=_parse_int, parse_float=_parse_float, object_pairs_hook=_object
+).decode

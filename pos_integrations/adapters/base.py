@@ -7,6 +7,7 @@ provider's language and nothing of it leaks out: orders and menus cross as snaps
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -199,7 +200,11 @@ class PosAdapter:
 
     def topic(self, name: str) -> Topic | None:
         """The topic of that name, if this POS has one."""
-        return next((topic for topic in self.topics if topic.name == name), None)
+        return self._topics_by_name.get(name)
+
+    @functools.cached_property
+    def _topics_by_name(self) -> dict[str, Topic]:
+        return {topic.name: topic for topic in self.topics}
 
     def account_ref(self, request: WebhookRequest) -> str:
         """The POS's id of the restaurant that the body names.

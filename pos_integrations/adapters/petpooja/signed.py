@@ -72,8 +72,10 @@ class PetPoojaHmac(Scheme):
         fits = []
         for secret in secrets:
             key = secret.encode("utf-8", "surrogatepass")
+            # Not `hmac.digest`: it lets the other threads run, and waiting for one's turn again costs more than the hash.
+            expected = hmac.new(key, request.body, "sha256").digest()
             # An empty key is no secret: anyone can sign with it.
-            fits.append(hmac.compare_digest(hmac.digest(key, request.body, "sha256"), given) and bool(key))
+            fits.append(hmac.compare_digest(expected, given) and bool(key))
         return Proof(first_fitting(fits))
 
 

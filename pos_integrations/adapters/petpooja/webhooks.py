@@ -20,6 +20,8 @@ from pos_integrations.messages import Account, Event, OrderStatusReported, Outco
 
 ORDER_CALLBACK = Topic("order-callback", TopicAuth.ORDER_TOKEN)
 TOPICS = (*signed.TOPICS, *dashboard.TOPICS, ORDER_CALLBACK)
+_SIGNED = frozenset(topic.name for topic in signed.TOPICS)
+_OF_THE_DASHBOARD = frozenset(topic.name for topic in dashboard.TOPICS)
 
 # Source: PetPooja online ordering API v2.1.0 reference, order callback. 1, 2 and 3 all mean accepted; the
 # numbers are not in order of time: 5 (food ready) comes before 4 (dispatched). -1 is both a refusal and a
@@ -44,10 +46,9 @@ def account_ref(request: WebhookRequest) -> str:
     Raises:
         MalformedPayload: it names none, or whoever sent it waits to hear what else is wrong.
     """
-    if any(request.topic == topic.name for topic in dashboard.TOPICS):
+    if request.topic in _OF_THE_DASHBOARD:
         return dashboard.account_ref(request)
-    is_signed = any(request.topic == topic.name for topic in signed.TOPICS)
-    return bodies.id_at(request, "restaurant_id" if is_signed else "restID")
+    return bodies.id_at(request, "restaurant_id" if request.topic in _SIGNED else "restID")
 
 
 def order_reference(request: WebhookRequest) -> str:
