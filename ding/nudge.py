@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 MOST_PENDING = 10_000
 # Nudges of a burst are gathered for so long: one drain for many webhooks, not one for each.
 GATHER_SECONDS = 0.05
+# And longer when one is asked for so often again meanwhile: the worker that heard the last one is still at these rows.
+MANY = 10
+GATHER_MANY_SECONDS = 0.2
 
 
 # A message of a task that takes many names so many: publishing one costs as much as placing an order's rows.
@@ -44,13 +47,18 @@ class _Publisher:
 
     def reset(self) -> None:
         self._pending: dict[tuple[str, tuple[int, ...]], Task] = {}
+        self._again = 0
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def put(self, task: Task, ids: tuple[int, ...]) -> None:
+        key = task.name, ids
         with self._wake:
+            if key in self._pending:
+                self._again += 1
+                return
             if len(self._pending) < MOST_PENDING:
-                self._pending[task.name, ids] = task
+                self._pending[key] = task
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="nudge", daemon=True)
                 self._thread.start()
@@ -62,8 +70,10 @@ class _Publisher:
                 while not self._pending:
                     self._wake.wait()
             time.sleep(GATHER_SECONDS)
+            if self._again > MANY:
+                time.sleep(GATHER_MANY_SECONDS - GATHER_SECONDS)
             with self._wake:
-                gathered, self._pending = self._pending, {}
+                gathered, self._pending, self._again = self._pending, {}, 0
             for task, ids in _messages(gathered):
                 self._publish(task, ids)
 

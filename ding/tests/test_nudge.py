@@ -164,3 +164,15 @@ def test_a_task_that_takes_many_gets_those_of_a_burst_in_one_message(monkeypatch
         nudge(task, i)
     task.gate.set()
     assert task.wait_for(3) == [(0,), (1, 2, 3, 4), (5, 6)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_asked_for_again_and_again_goes_out_less_often(publisher):
+    task = FakeTask()
+    began = time.monotonic()
+    while time.monotonic() - began < 1:
+        nudge(task, 1)
+        time.sleep(0.001)
+    # Some 20 if none of them were held back.
+    assert 2 <= len(task.published) <= 8
+    assert task.wait_for(3)
