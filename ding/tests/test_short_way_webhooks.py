@@ -12,7 +12,7 @@ from django.utils import timezone
 from orders.tests.factories import make_order
 from pos_integrations import inbound
 from pos_integrations.configuration import add_webhook_secret, callback_token, end_secrets, rotate_secret
-from pos_integrations.inbound import quickly
+from pos_integrations.inbound import Taken, quickly
 from pos_integrations.models import (
     PosProvider,
     RestaurantPosIntegration,
@@ -215,33 +215,80 @@ def test_a_question_and_nonsense_are_left_to_django(server, at, send):
 
 
 def test_a_change_while_it_is_learnt_is_never_kept_as_if_it_were_not(at, send, monkeypatch):
-    read = quickly._columns
+    read = quickly.integration_row
 
     def slow(*args):
         found = read(*args)
         PosProvider.objects.update(global_config={"signature_mode": "bearer"})
         return found
 
-    monkeypatch.setattr(quickly, "_columns", slow)
+    monkeypatch.setattr(quickly, "integration_row", slow)
     assert send() == (200, "long")
     assert send() == (401, "long")
 
 
 def test_those_who_come_together_share_one_insert_or_are_stored_each_alone(
-    at, send, monkeypatch, django_assert_max_num_queries
+    at, send, monkeypatch, django_assert_num_queries
 ):
     assert send() == (200, "long")
     came = []
-    monkeypatch.setattr(quickly, "_stored", lambda row: came.append(row) or True)
-    for _ in range(3):
-        assert send() == (200, "short")
+    monkeypatch.setattr(quickly, "_stored", lambda proven: came.append(proven) or Taken.ALONG)
+    bodies = [order_status(send.order, note="ä'\\%s\"" * length) for length in (0, 1, 20_000)]
+    for body in bodies:
+        assert send(body=body) == (200, "short")
     first, second, third = came
     assert stored() == 1
-    with django_assert_max_num_queries(3):  # of a savepoint in this test's transaction, and the INSERT
-        assert quickly._insert([first, second]) == [True, True]
-    assert [row.payload for row in WebhookLog.objects.order_by("id")[1:]] == [first[1][1], second[1][1]]
-    changed = (third[0], ["x" if value == at.integration.public_id else value for value in third[1]])
+    with django_assert_num_queries(1):
+        assert quickly._insert([first, third]) == [Taken.FIRST, Taken.ALONG]
+    assert [row.payload for row in WebhookLog.objects.order_by("id")[1:]] == [
+        as_bytes(bodies[0]).decode(),
+        as_bytes(bodies[2]).decode(),
+    ]
+    changed = second._replace(secret=second.secret._replace(hash=second.integration.hash))
     with pytest.raises(quickly._SomeChanged):
         quickly._insert([first, changed, third])
     assert stored() == 3
-    assert [quickly._insert([row]) for row in (changed, third)] == [[False], [True]]
+    assert [quickly._insert([row]) for row in (changed, third)] == [[Taken.NOT], [Taken.FIRST]]
+
+
+def test_senders_of_every_kind_share_one_insert(at, send, monkeypatch, django_assert_num_queries):
+    other = connected_place(code="other567")
+    path = f"/api/webhooks/petpooja/{other.integration.public_id}/order-callback/"
+    order = make_order(other.restaurant)
+    called_back = {
+        "path": path + callback_token(other.integration, order.reference),
+        "body": {"restID": "other567", "orderID": order.reference, "status": "1"},
+    }
+    assert send() == send(**called_back) == (200, "long")
+    came = []
+    monkeypatch.setattr(quickly, "_stored", lambda proven: came.append(proven) or Taken.ALONG)
+    assert send() == send(**called_back) == send() == (200, "short")
+    with django_assert_num_queries(1):
+        assert quickly._insert(came) == [Taken.FIRST, Taken.ALONG, Taken.ALONG]
+    rows = WebhookLog.objects.order_by("id")[2:]
+    assert [row.integration_id for row in rows] == [
+        at.integration.pk,
+        other.integration.pk,
+        at.integration.pk,
+    ]
+    assert [row.proof for row in rows] == ["petpooja_hmac", "order_token", "petpooja_hmac"]
+    # One of them is switched off: none of this statement's rows is there.
+    RestaurantPosIntegration.objects.filter(pk=other.integration.pk).update(active=False)
+    with pytest.raises(quickly._SomeChanged):
+        quickly._insert(came)
+    assert stored() == 5
+
+
+def test_two_looks_at_one_sender_of_which_one_is_old_are_told_apart(at, send, monkeypatch):
+    send()
+    came = []
+    monkeypatch.setattr(quickly, "_stored", lambda proven: came.append(proven) or Taken.ALONG)
+    send()
+    PosProvider.objects.update(global_config={"environment": "sandbox"})
+    row = quickly.integration_row("petpooja", None, "abcd1234")
+    new = came[0]._replace(integration=row)
+    assert row.id == came[0].integration.id
+    assert row.hash != came[0].integration.hash
+    with pytest.raises(quickly._SomeChanged):
+        quickly._insert([came[0], new])
+    assert [quickly._insert([one]) for one in (came[0], new)] == [[Taken.NOT], [Taken.FIRST]]

@@ -3,7 +3,7 @@
 from pos_integrations.inbound.door import max_bytes, receive
 from pos_integrations.inbound.inbox import Drained, drain, process_again, retry_now, worth_again
 from pos_integrations.inbound.previewing import Difference, Preview, would_change
-from pos_integrations.inbound.quickly import learn, receive_again
+from pos_integrations.inbound.quickly import Taken, learn, receive_again, reply_when_taken
 from pos_integrations.inbound.refusals import write_down
 from pos_integrations.inbound.words import VERDICTS, verdict_words
 
@@ -12,12 +12,14 @@ __all__ = [
     "Difference",
     "Drained",
     "Preview",
+    "Taken",
     "drain",
     "learn",
     "max_bytes",
     "process_again",
     "receive",
     "receive_again",
+    "reply_when_taken",
     "retry_now",
     "verdict_words",
     "worth_again",

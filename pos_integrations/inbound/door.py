@@ -54,7 +54,7 @@ def max_bytes(provider_name: str, topic_name: str, public_id: str | None) -> int
     Raises:
         NotFound: no such provider or topic.
     """
-    most = _topic(provider_name, topic_name)[1].max_bytes
+    most = topic_at(provider_name, topic_name)[1].max_bytes
     return most if public_id else min(most, MOST_BYTES_SHARED)
 
 
@@ -74,7 +74,7 @@ def receive(
         AnotherRestaurant: somebody we know speaks for somebody else; nothing was stored.
         MalformedPayload: not what this POS sends; nothing was stored.
     """
-    adapter, topic = _topic(provider_name, topic_name)
+    adapter, topic = topic_at(provider_name, topic_name)
     try:
         if topic.auth is TopicAuth.ORDER_TOKEN:
             recipient, mode, event_id = *_by_order_token(adapter, request, public_id), ""
@@ -93,7 +93,12 @@ def receive(
     return adapter.reply(topic, Outcome.ACCEPTED, facts={"open": accepting})
 
 
-def _topic(provider_name: str, topic_name: str) -> tuple[PosAdapter, Topic]:
+def topic_at(provider_name: str, topic_name: str) -> tuple[PosAdapter, Topic]:
+    """Whose address it is, and which.
+
+    Raises:
+        NotFound: no such provider or topic.
+    """
     adapter = adapter_for(provider_name)
     topic = adapter.topic(topic_name) if adapter else None
     if adapter is None or topic is None:

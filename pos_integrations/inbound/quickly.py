@@ -14,15 +14,18 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum, auto
+from typing import NamedTuple
 
-from django.db import Error, OperationalError, connection, transaction
+from django.db import Error, OperationalError
+from django.utils import timezone
 
 from ding import breaker
+from ding.db import one_request
+from ding.statements import insert_if
 from ding.together import Together
-from pos_integrations.adapters.base import PosAdapter, Topic, TopicAuth, TopicKind
+from pos_integrations.adapters.base import PosAdapter, TopicAuth, TopicKind
 from pos_integrations.adapters.registry import adapter_for
 from pos_integrations.configuration import (
     ORDER_TOKEN,
@@ -37,25 +40,32 @@ from pos_integrations.configuration import (
 )
 from pos_integrations.configuration.webhook_secrets import HeldSecret
 from pos_integrations.errors import MalformedPayload, NotAuthentic
+from pos_integrations.inbound.door import topic_at
+from pos_integrations.inbound.fingerprints import Row, all_as_they_were, integration_row, secret_rows
 from pos_integrations.messages import Outcome, Reply, WebhookRequest
+from pos_integrations.models import WebhookLog
 
 MOST_KEPT = 5_000
-# A SELECT that gives the row if all is as it was, and its values.
-_Row = tuple[str, list[Any]]
 _LEARN_SECONDS = 5.0
 # Each use of a secret is written down once a minute, and that is the door's work.
 _LOOK_ANEW = dt.timedelta(minutes=1)
 
 
+class Taken(Enum):
+    """What became of a webhook here. Of those that one statement stored exactly one is the first: whose caller nudges."""
+
+    NOT = auto()
+    FIRST = auto()
+    ALONG = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A recipient, and the columns it was made of as they stood in the database before."""
+    """A recipient, and the rows it was made of as they stood in the database before; its secrets' by id."""
 
-    provider_name: str
     recipient: Recipient
-    own_config: str
-    provider_config: str
-    stored_secrets: dict[int, str]
+    integration: Row
+    secrets: dict[int, Row]
 
 
 _lock = threading.Lock()
@@ -70,47 +80,62 @@ def receive_again(
     request: WebhookRequest,
     public_id: str | None,
     remote_address: str,
-) -> Reply | None:
-    """Authenticate and store one request, committed; None: nothing was done, ask the door."""
+) -> Taken:
+    """Authenticate and store one request, committed; `NOT`: nothing was done, ask the door."""
     adapter = adapter_for(provider_name)
     topic = adapter.topic(topic_name) if adapter else None
     if adapter is None or topic is None or topic.kind is not TopicKind.EVENT:
-        return None
+        return Taken.NOT
     try:
         # As at the door: at an address of its own nothing in the body is read before the proof, and at the one that all
         # share nothing without a proof of any kind.
         if public_id is None and not any(scheme.is_brought(request) for scheme in schemes_of(adapter)):
-            return None
+            return Taken.NOT
         key = (adapter.slug, public_id or "", "" if public_id else adapter.account_ref(request))
         known = _kept.get(key)
         if known is None:
-            return None
+            return Taken.NOT
         if topic.auth is TopicAuth.ORDER_TOKEN:
             expected = callback_token(known.recipient, adapter.order_reference(request))
             if not hmac.compare_digest(expected.encode(), request.token.encode()):
-                return None
+                return Taken.NOT
             mode, secret = ORDER_TOKEN, None
         else:
             mode = mode_at(topic, adapter, known.recipient.mode)
             secret = _proven(adapter, mode, request, known.recipient)
             if secret is None:
-                return None
+                return Taken.NOT
         if public_id is not None and adapter.account_ref(request) != known.recipient.external_id:
-            return None
+            return Taken.NOT
         payload = request.body.decode()
     except (NotAuthentic, MalformedPayload, UnicodeDecodeError):
-        return None
-    if not _store(topic, known, payload, mode, secret, remote_address, request.received_at):
+        return Taken.NOT
+    to = known.recipient
+    row = (to.pos_provider_id, to.integration_id, to.restaurant_id, topic.name, payload, remote_address, mode)
+    relied_on = known.secrets.get(secret.id) if secret else None
+    taken = Taken.NOT
+    if secret is None or relied_on is not None:
+        taken = _store(_Proven(row, known.integration, relied_on))
+    if taken is Taken.NOT:
         with _lock:
             _kept.pop(key, None)
-        return None
+    return taken
+
+
+def reply_when_taken(provider_name: str, topic_name: str) -> Reply:
+    """What the POS hears whose event was taken.
+
+    Raises:
+        NotFound: no such provider or topic.
+    """
+    adapter, topic = topic_at(provider_name, topic_name)
     return adapter.reply(topic, Outcome.ACCEPTED)
 
 
 def learn(*, provider_name: str, request: WebhookRequest, public_id: str | None) -> None:
     """Keep what the door found out about the sender of a webhook that it has just taken.
 
-    The columns are read first and the recipient after them: a change in between makes the condition fail, never
+    The rows' hashes are read first and the recipient after them: a change in between makes the condition fail, never
     the other way round.
     """
     adapter = adapter_for(provider_name)
@@ -126,32 +151,15 @@ def learn(*, provider_name: str, request: WebhookRequest, public_id: str | None)
         _learned_at[key] = now
         while len(_learned_at) > MOST_KEPT:
             _learned_at.popitem(last=False)
-    columns = _columns(adapter.slug, public_id, named)
+    integration = integration_row(adapter.slug, public_id, named)
+    secrets = secret_rows(integration.id) if integration else {}
     found = recipient_at(adapter, public_id) if public_id else recipient_named(adapter, named)
-    if columns is None or found is None or found.mode == UNSIGNED:
+    if integration is None or found is None or found.mode == UNSIGNED:
         return
     with _lock:
-        _kept[key] = _Known(adapter.slug, found, *columns)
+        _kept[key] = _Known(found, integration, secrets)
         while len(_kept) > MOST_KEPT:
             _kept.popitem(last=False)
-
-
-def _columns(slug: str, public_id: str | None, named: str) -> tuple[str, str, dict[int, str]] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT i.restaurant_specific_config, p.global_config, i.restaurant_id, p.id"
-            " FROM restaurant_pos_integrations i JOIN pos_providers p ON p.id = i.pos_provider_id"
-            " WHERE p.provider_name = %s AND (i.public_id = %s OR (%s AND i.pos_restaurant_id = %s))",
-            (slug, public_id or "", not public_id, named),
-        )
-        row = cursor.fetchone()
-        if row is None:
-            return None
-        cursor.execute(
-            "SELECT id, secret_key FROM restaurant_webhook_secrets WHERE restaurant_id = %s AND pos_provider_id = %s",
-            row[2:],
-        )
-        return row[0], row[1], dict(cursor.fetchall())
 
 
 def forget_all() -> None:
@@ -175,55 +183,29 @@ def _proven(
     return secret if fresh and not proof.event_id else None
 
 
-_INSERT = """
-    INSERT INTO WebhookLogs (pos_provider_id, integration_id, restaurant_id, webhook_type, payload, status, verdict,
-        error_message, order_ref, attempts, next_attempt_at, remote_address, proof, body_sha256, created_at)
-"""
-_SELECT = """
-    SELECT p.id, i.id, i.restaurant_id, %s, %s, 'received', '', '', '', 0, %s, %s, %s, '', %s
-    FROM restaurant_pos_integrations i JOIN pos_providers p ON p.id = i.pos_provider_id
-    WHERE i.id = %s AND i.active AND p.is_active AND i.unsigned_since IS NULL AND i.restaurant_id = %s
-    AND i.pos_restaurant_id = %s AND i.public_id = %s AND i.restaurant_specific_config = %s
-    AND p.id = %s AND p.provider_name = %s AND p.global_config = %s
-"""
-_IF_SIGNED = """
-    AND EXISTS (SELECT 1 FROM restaurant_webhook_secrets s WHERE s.id = %s AND s.is_active AND s.secret_key = %s
-        AND (s.expires_at IS NULL OR s.expires_at > {now})
-        AND s.restaurant_id = i.restaurant_id AND s.pos_provider_id = i.pos_provider_id)
-"""
+# Of a row that is only inserted; the rest has its default in the database.
+_COLUMNS = (
+    "pos_provider_id",
+    "integration_id",
+    "restaurant_id",
+    "webhook_type",
+    "payload",
+    "remote_address",
+    "proof",
+)
 
 
-def _store(
-    topic: Topic,
-    known: _Known,
-    payload: str,
-    mode: str,
-    secret: HeldSecret | None,
-    remote_address: str,
-    received_at: dt.datetime,
-) -> bool:
-    """Insert and commit it; whether all still was as it is kept."""
-    now = str(received_at.replace(tzinfo=None))
-    to = known.recipient
-    values: list[Any] = [
-        topic.name,
-        payload,
-        now,
-        remote_address,
-        mode,
-        now,
-        to.integration_id,
-        to.restaurant_id,
-    ]
-    values += [to.external_id, to.public_id, known.own_config, to.pos_provider_id]
-    values += [known.provider_name, known.provider_config]
-    select = _SELECT
-    if secret is not None:
-        # Whether it has ended is for the database's own clock to say; SQLite's gives no fractions of a second.
-        has_clock = connection.vendor != "sqlite"
-        select += _IF_SIGNED.format(now="UTC_TIMESTAMP(6)" if has_clock else "%s")
-        values += [secret.id, known.stored_secrets.get(secret.id, ""), *([] if has_clock else [now])]
-    stored = _stored((select, values))
+class _Proven(NamedTuple):
+    """A webhook that is to be stored: its row, and on whose being the same that depends."""
+
+    row: tuple[str | int, ...]
+    integration: Row
+    secret: Row | None
+
+
+def _store(proven: _Proven) -> Taken:
+    """Insert and commit it, if all still is as it is kept."""
+    stored = _stored(proven)
     if isinstance(stored, Error):
         raise stored
     return stored
@@ -233,27 +215,27 @@ class _SomeChanged(Exception):
     """Not all of several are as they were kept: each is to be stored alone."""
 
 
-def _insert(webhooks: Sequence[_Row]) -> Sequence[bool | Error]:
+def _insert(webhooks: Sequence[_Proven]) -> Sequence[Taken | Error]:
     """Those that come together share one INSERT and one commit."""
     if breaker.is_shut():
         # Somebody has just waited for the database in vain, perhaps for us: wait no longer.
         return [OperationalError("The database did not answer a moment ago.")] * len(webhooks)
     began = breaker.moment()
-    selects = " UNION ALL ".join(select for select, _ in webhooks)
-    values = [value for _, values in webhooks for value in values]
+    same = all_as_they_were(
+        [webhook.integration for webhook in webhooks],
+        [webhook.secret for webhook in webhooks if webhook.secret],
+        timezone.now(),
+    )
     try:
-        # One statement commits by itself.
-        with transaction.atomic() if len(webhooks) > 1 else nullcontext(), connection.cursor() as cursor:
-            cursor.execute(_INSERT + selects, values)
-            if len(webhooks) == 1:
-                return [cursor.rowcount == 1]
-            if cursor.rowcount != len(webhooks):
-                raise _SomeChanged
+        with one_request():
+            stored = insert_if(WebhookLog, _COLUMNS, [webhook.row for webhook in webhooks], same)
     except Error as error:
         breaker.note_failure(began)
         # For all of them: stored alone, one could be there twice when the commit's answer was lost.
         return [error] * len(webhooks)
-    return [True] * len(webhooks)
+    if not stored and len(webhooks) > 1:
+        raise _SomeChanged
+    return [Taken.FIRST if stored else Taken.NOT, *[Taken.ALONG] * (len(webhooks) - 1)]
 
 
 _stored = Together(_insert)
