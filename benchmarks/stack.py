@@ -117,7 +117,7 @@ def web(
     env: dict[str, str],
     workers: int = 2,
     *,
-    threads: int = 8,
+    threads: int = 16,
     app: str = "ding.wsgi:application",
     name: str = "web",
 ) -> Process:
