@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, connections, models, transaction
@@ -179,7 +180,7 @@ def insert_rows(rows: Sequence[models.Model], *, ignore: bool = False, ids: bool
     _insert(
         f"INSERT {ignoring if ignore else ''}INTO {quote(model._meta.db_table)}",
         [column.column for column in columns],
-        ([_column_value(row, column) for column in columns] for row in rows),
+        map(_values_of(columns), rows),
         f" RETURNING {quote(key.column)}" if tells else "",
         learn,
     )
@@ -211,10 +212,24 @@ def _insert(
                 after(cursor)
         else:
             driver = connection.connection
-            written = (as_sql(_plain_row(row), driver) for row in rows)
+            written = (as_sql(row, driver) for row in rows)
             for whole in _joined(written, f"{into} ({names}) VALUES ".encode(), ending.encode()):
                 cursor.execute(whole)  # type: ignore[arg-type]
                 after(cursor)
+
+
+def _values_of(columns: Sequence[Any]) -> Callable[[models.Model], Sequence[Any]]:
+    """How to read these columns off a row that was made here: nothing of it is still to be fetched."""
+    take = itemgetter(*(column.attname for column in columns))
+    json_at = [i for i, column in enumerate(columns) if isinstance(column, models.JSONField)]
+
+    def values_of(row: models.Model) -> Sequence[Any]:
+        values = list(take(row.__dict__))
+        for i in json_at:
+            values[i] = json.dumps(values[i])
+        return values
+
+    return values_of
 
 
 def _is_stamped(column: Any) -> bool:
@@ -294,14 +309,18 @@ def _plain_row(row: Sequence[Any]) -> list[Any]:
 
 def as_sql(row: Sequence[Any], driver: Any) -> bytes:
     """The row as it stands in a statement; each text is quoted by the driver."""
-    quoted, written = driver.string_literal, driver.literal
+    quoted = driver.string_literal
     return b"(%b)" % b",".join(
         [
             quoted(value.encode())
             if type(value) is str
             else b"%d" % value
             if type(value) is int
-            else written(value)
+            else b"NULL"
+            if value is None
+            else quoted(plain.encode())
+            if type(plain := _plain(value)) is str
+            else driver.literal(plain)
             for value in row
         ]
     )
