@@ -5,17 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
+import json
 import re
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from ding.models import ApiKey
-from ding.plans import Plan
 from ding.statements import fetch
 from ding.together import Together
 from menus.models import Restaurant
@@ -63,29 +64,44 @@ def create_api_key(
     return f"dk_{prefix}_{secret}"
 
 
-_by_prefix = Plan(lambda prefixes: ApiKey.objects.filter(prefix__in=prefixes))
-
-
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A key as it is now, with its restaurants; None: every one."""
+    """A key that is good now, whoever brings it; `stale`: its last use has to be written down."""
 
-    key: ApiKey
-    restaurant_ids: frozenset[int] | None
+    id: int
+    secret_sha256: str
+    stale: bool
+    caller: Caller
+
+
+# Its values are made here, of digits and such.
+_STATEMENT = """
+    SELECT k.prefix, k.id, k.secret_sha256, k.client, k.scopes, k.all_restaurants,
+        k.last_used_at IS NULL OR k.last_used_at < '{used}', seen.restaurant_id
+    FROM ApiKeys k LEFT JOIN ApiKeys_restaurants seen ON seen.apikey_id = k.id AND NOT k.all_restaurants
+    WHERE k.prefix IN ({prefixes}) AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > '{now}')
+"""
 
 
 def _look_up(prefixes: Sequence[str]) -> list[_Known | None]:
-    keys = {key.prefix: key for key in _by_prefix(set(prefixes))}
-    bound = [str(key.pk) for key in keys.values() if not key.all_restaurants]
-    seen: dict[int, set[int]] = defaultdict(set)
-    if bound:
-        listed = ", ".join(bound)
-        statement = "SELECT apikey_id, restaurant_id FROM ApiKeys_restaurants WHERE apikey_id IN ({})"
-        for key_id, restaurant_id in fetch(statement.format(listed)):
-            seen[key_id].add(restaurant_id)
+    now = timezone.now().replace(tzinfo=None)
+    listed = ",".join({f"'{prefix}'" for prefix in prefixes})
+    rows: dict[str, Sequence[Any]] = {}
+    seen: dict[str, set[int]] = defaultdict(set)
+    for prefix, *row, restaurant_id in fetch(
+        _STATEMENT.format(prefixes=listed, now=now, used=now - LAST_USED_EVERY)
+    ):
+        rows[prefix] = row
+        if restaurant_id is not None:
+            seen[prefix].add(restaurant_id)
     known = {
-        prefix: _Known(key, None if key.all_restaurants else frozenset(seen[key.pk]))
-        for prefix, key in keys.items()
+        prefix: _Known(
+            pk,
+            secret_sha256,
+            bool(stale),
+            Caller(client, frozenset(json.loads(scopes)), None if everywhere else frozenset(seen[prefix])),
+        )
+        for prefix, (pk, secret_sha256, client, scopes, everywhere, stale) in rows.items()
     }
     return [known.get(prefix) for prefix in prefixes]
 
@@ -99,18 +115,14 @@ def caller_of(text: str) -> Caller | None:
     parts = parts_of(text)
     if parts is None:
         return None
-    now = timezone.now()
     known = _known(parts[0])
-    key = known.key if known else None
-    if key is not None and (key.revoked_at or (key.expires_at and key.expires_at <= now)):
-        key = None
-    stored = key.secret_sha256 if key else digest_of("")
+    stored = known.secret_sha256 if known else digest_of("")
     right = hmac.compare_digest(stored.encode(), digest_of(parts[1]).encode())
-    if not right or key is None or known is None:
+    if not right or known is None:
         return None
-    if key.last_used_at is None or now - key.last_used_at > LAST_USED_EVERY:
-        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
-    return Caller(name=key.client, scopes=frozenset(key.scopes), restaurant_ids=known.restaurant_ids)
+    if known.stale:
+        ApiKey.objects.filter(pk=known.id).update(last_used_at=timezone.now())
+    return known.caller
 
 
 def parts_of(text: str) -> tuple[str, str] | None:

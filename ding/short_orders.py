@@ -69,8 +69,8 @@ def place(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes] |
 
 def _body(environ: dict[str, Any]) -> bytes | None:
     """All of it, when it is what it says; Django may read it again."""
-    length = environ.get("CONTENT_LENGTH") or ""
-    if environ.get("CONTENT_TYPE") != "application/json" or not (length.isascii() and length.isdigit()):
+    length, kind = environ.get("CONTENT_LENGTH") or "", environ.get("CONTENT_TYPE", "").partition(";")[0]
+    if kind != "application/json" or not (length.isascii() and length.isdigit()):
         return None
     if len(length) > 9 or int(length) > _MOST_BYTES:
         return None
