@@ -18,7 +18,7 @@ from ding import breaker
 from ding.db import one_request
 from ding.keys import LAST_USED_EVERY, digest_of, parts_of
 from ding.statements import fetch
-from ding.together import Together
+from ding.together import A_MOMENT, Together
 from menus.rendering import make_etag
 
 # (a key's prefix, a restaurant's id)
@@ -84,4 +84,4 @@ def _ask(pairs: Sequence[_Pair]) -> list[_Reader | None]:
     return [found.get(pair) for pair in pairs]
 
 
-_readers = Together(_ask)
+_readers = Together(_ask, A_MOMENT)

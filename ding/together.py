@@ -6,6 +6,7 @@ Under load the batches grow by themselves, and what each caller costs falls; a c
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +16,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MOST = 64
+# For `gather_seconds`: what it costs is less than what a request waits for the processor anyway when there are many.
+A_MOMENT = 0.002
 
 
 class _Caller(Generic[T, R]):
@@ -43,10 +46,17 @@ class Together(Generic[T, R]):
 
     `work` runs in the thread of one of them, and is a transaction of its own: when it fails for several it is done again
     for each alone, so that one bad item harms no other. When the database does not answer, it has failed for all.
+
+    `gather_seconds`: how long after a batch the next one waits at most until as many have come as were there: served or
+    waiting. Else two halves take turns, and each piece of work is for half of them.
     """
 
-    def __init__(self, work: Callable[[Sequence[T]], Sequence[R]]) -> None:
+    def __init__(self, work: Callable[[Sequence[T]], Sequence[R]], gather_seconds: float = 0.0) -> None:
         self._work = work
+        self._gather_seconds = gather_seconds
+        self._gathering: _Caller[T, R] | None = None
+        self._expected = 0
+        self._expected_until = 0.0
         self._lock = threading.Lock()
         self._waiting: list[_Caller[T, R]] = []
         self._busy = False
@@ -60,11 +70,26 @@ class Together(Generic[T, R]):
         with self._lock:
             self._waiting.append(me)
             me.leads, self._busy = not self._busy, True
+            if self._gathering is not None and len(self._waiting) >= self._expected:
+                self._gathering.turn.release()
+                self._gathering = None
         if not me.leads:
             me.turn.acquire()
         if me.leads:
+            self._gather(me)
             self._lead(me)
         return me.outcome()
+
+    def _gather(self, me: _Caller[T, R]) -> None:
+        """Wait until as many have come as are expected: whoever is the last of them lets this one go on."""
+        with self._lock:
+            left = self._expected_until - time.monotonic()
+            if left <= 0 or len(self._waiting) >= self._expected:
+                return
+            self._gathering = me
+        me.turn.acquire(timeout=left)
+        with self._lock:
+            self._gathering = None
 
     def _lead(self, me: _Caller[T, R]) -> None:
         with self._lock:
@@ -73,6 +98,8 @@ class Together(Generic[T, R]):
             self._serve(batch)
         finally:
             with self._lock:
+                self._expected = min(len(self._waiting) + len(batch), MOST)
+                self._expected_until = time.monotonic() + self._gather_seconds
                 self._busy = bool(self._waiting)
                 if self._waiting:
                     self._waiting[0].leads = True

@@ -102,3 +102,49 @@ def test_inside_a_transaction_nobody_is_served_by_another():
     together = Together(lambda items: items)
     together._busy = True
     assert together(1) == 1
+
+
+def gathers(seconds, count):
+    """One that has just served so many at once, and the sizes of its batches from now on."""
+    sizes = []
+
+    def work(items):
+        sizes.append(len(items))
+        time.sleep(0.1 if len(sizes) == 1 else 0)
+        together._gather_seconds = 0 if len(sizes) == 1 else seconds
+        return items
+
+    together = Together(work)
+    all_at_once(together, range(count + 1))
+    assert sizes == [1, count]
+    sizes.clear()
+    return together, sizes
+
+
+def test_who_was_served_a_moment_ago_is_waited_for_and_no_longer_than_until_all_are_there():
+    together, sizes = gathers(20, 8)
+    began = time.monotonic()
+    results = all_at_once(lambda item: time.sleep(item / 100) or together(item), range(8))
+    assert results == {n: n for n in range(8)}
+    assert sizes == [8]
+    assert time.monotonic() - began < 10
+
+
+def test_who_does_not_come_again_is_waited_for_only_so_long():
+    together, sizes = gathers(0.3, 8)
+    began = time.monotonic()
+    assert together(1) == 1
+    assert time.monotonic() - began < 5
+    assert sizes == [1]
+    # Nobody else was there: nobody is expected.
+    together._gather_seconds = 20
+    for n in range(5):
+        assert together(n) == n
+    assert time.monotonic() - began < 10
+
+
+def test_who_is_alone_waits_for_nobody_however_long_one_may_wait():
+    together = Together(lambda items: items, 20)
+    began = time.monotonic()
+    assert [together(n) for n in range(100)] == list(range(100))
+    assert time.monotonic() - began < 10

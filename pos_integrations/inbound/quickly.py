@@ -24,7 +24,7 @@ from django.utils import timezone
 from ding import breaker
 from ding.db import one_request
 from ding.statements import insert_if
-from ding.together import Together
+from ding.together import A_MOMENT, Together
 from pos_integrations.adapters.base import PosAdapter, TopicAuth, TopicKind
 from pos_integrations.adapters.registry import adapter_for
 from pos_integrations.configuration import (
@@ -238,4 +238,4 @@ def _insert(webhooks: Sequence[_Proven]) -> Sequence[Taken | Error]:
     return [Taken.FIRST if stored else Taken.NOT, *[Taken.ALONG] * (len(webhooks) - 1)]
 
 
-_stored = Together(_insert)
+_stored = Together(_insert, A_MOMENT)
