@@ -65,6 +65,8 @@ class MariaDb(Process):
         self._base = [word.replace(str(self.data), str(data)) for word in self._base]
         self.command = [word.replace(str(self.data), str(data)) for word in self.command]
         self.data = data
+        # Beside it, as at its first start.
+        data.with_name(f"{data.name}-tmp").mkdir(exist_ok=True)
         self.start()
         self.wait()
 
