@@ -1,7 +1,7 @@
 """Placing an order the short way, see `ding.short_way`: its body and its rules are read and applied as ever.
 
-What is not plain is left to Django. What was tried and refused, or met the database's trouble, is handed to Django to
-tell: an order must not be tried twice, for nobody knows what became of one that was broken off.
+What is not plain is left to Django. What was tried and refused, or broken off by an error, is handed to Django to tell:
+an order must not be tried twice, for nobody knows what became of one that was broken off.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from rest_framework.exceptions import ValidationError
 
 from ding import breaker
 from ding.db import one_request
-from ding.errors import DomainError
 from ding.keys import caller_of
 from ding.throttle import calls
 from orders.serializers import OrderInput
@@ -33,16 +32,17 @@ _MOST_BYTES = 256 * 1024
 
 def place(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes] | None:
     """Status, headers and body of the answer; None when it is for Django to give one."""
-    body = _body(environ)
-    if body is None:
-        return None
     with one_request():
         scheme, _, key = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         caller = caller_of(key.strip()) if scheme.lower() == "bearer" else None
         if caller is None or _SCOPE not in caller.scopes:
             return None
-        idempotency_key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
-        if idempotency_key and not is_idempotency_key(idempotency_key):
+        idempotency_key = environ.get("HTTP_IDEMPOTENCY_KEY")
+        if idempotency_key is not None and not is_idempotency_key(idempotency_key):
+            return None
+        # Not before it is known who sends it.
+        body = _body(environ)
+        if body is None:
             return None
         try:
             wanted = OrderInput.read(strict_json.parse(body))
@@ -55,8 +55,10 @@ def place(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes] |
             return None
         began = breaker.moment()
         try:
-            answer, created = place_order(request=wanted, client=caller.name, idempotency_key=idempotency_key)
-        except (DomainError, Error) as met:
+            answer, created = place_order(
+                request=wanted, client=caller.name, idempotency_key=idempotency_key or ""
+            )
+        except Exception as met:  # whatever it is, Django knows how to tell it
             if isinstance(met, Error):
                 breaker.note_failure(began)
             environ[MET] = met

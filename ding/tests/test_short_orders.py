@@ -99,18 +99,22 @@ def test_a_refusal_is_told_by_django_and_not_worked_out_twice(server, place, key
 
 
 @pytest.mark.parametrize("idempotency_key", ["k1", None])
-def test_an_order_that_the_database_broke_off_is_not_tried_again(
-    server, place, key, monkeypatch, idempotency_key
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(OperationalError(2013, "Lost connection during COMMIT"), 503), (KeyError("a bug of ours"), 500)],
+)
+def test_an_order_that_was_broken_off_is_not_tried_again(
+    server, place, key, monkeypatch, idempotency_key, error, status
 ):
     def fail(**values):
-        raise OperationalError(2013, "Lost connection during COMMIT")
+        raise error
 
     monkeypatch.setattr(short_orders, "place_order", fail)
     monkeypatch.setattr("orders.views.place_order", None)
     told, was_short = order(server, key, body(place), idempotency_key=idempotency_key)
     breaker.open_again()
-    assert (told["status"], was_short) == (503, False)
-    assert told["headers"]["Retry-After"]
+    assert (told["status"], was_short) == (status, False)
+    assert json.loads(told["body"])["error"]["request_id"]
 
 
 def test_what_is_not_plain_is_left_to_django(server, place, key):
@@ -122,6 +126,7 @@ def test_what_is_not_plain_is_left_to_django(server, place, key):
         (order(server, key, sent, content_type="text/plain"), 415),
         (order(server, key, sent, idempotency_key="ä"), 400),
         (order(server, key, sent, idempotency_key="x" * 256), 400),
+        (order(server, key, sent, idempotency_key=""), 400),
         (order(server, key, body(place) | {"restaurant_id": other.restaurant.pk}), 404),
         (order(server, key[:-1] + ("A" if key[-1] != "A" else "B"), sent), 401),
         (order(server, "", sent), 401),
@@ -151,3 +156,29 @@ def test_statements(server, place, key, django_assert_num_queries):
     # history, the integration, the push, the answer under its key.
     with django_assert_num_queries(11):
         order(server, key, body(place), idempotency_key="second")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Accept": "text/html"},
+        {"Content-Encoding": "gzip"},
+        {"Cookie": "sessionid=x"},
+        {"Origin": "https://elsewhere.example"},
+        {"Expect": "100-continue"},
+        {"X-Http-Method-Override": "DELETE"},
+        {"Authorization": "bearer  {key} "},
+        {"Authorization": "Bearer {key}, Bearer x"},
+        {"Authorization": "Token {key}"},
+        {"X-Forwarded-Proto": "https"},
+        {"Content-Type": "text/plain"},
+        {"Idempotency-Key": "a b"},
+    ],
+    ids=str,
+)
+def test_whatever_headers_it_has_both_ways_say_the_same(server, place, key, headers):
+    written = {name: value.format(key=key) for name, value in headers.items()}
+    short, _ = order(server, key, body(place), **{"idempotency_key": "k1", **written})
+    long, _ = order(server, key, body(place), app=server.django, **{"idempotency_key": "k2", **written})
+    assert short["status"] == long["status"]
+    assert Order.objects.count() == (2 if short["status"] == 201 else 0)
