@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from ding.models import ApiKey
 from ding.statements import fetch
-from ding.together import Together
+from ding.together import A_MOMENT, Together
 from menus.models import Restaurant
 
 SCOPES = ("menu:read", "orders:read", "orders:write", "integrations:read", "integrations:write")
@@ -107,7 +107,7 @@ def _look_up(prefixes: Sequence[str]) -> list[_Known | None]:
 
 
 # Asked anew for every request; requests of the same moment share the statement.
-_known = Together(_look_up)
+_known = Together(_look_up, A_MOMENT)
 
 
 def caller_of(text: str) -> Caller | None:

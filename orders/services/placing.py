@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from ding.errors import DomainError
 from ding.plans import Plan
-from ding.together import Together
+from ding.together import A_MOMENT, Together
 from menus.models import Item
 from menus.snapshot import Liability
 from orders import pricing
@@ -117,7 +117,7 @@ def _place(wanted: Sequence[_Wanted]) -> list[_Outcome]:
     return [outcomes[i] for i in range(len(wanted))]
 
 
-_placings = Together(_place)
+_placings = Together(_place, A_MOMENT)
 _taken = Plan(lambda clients, keys: IdempotencyKey.objects.filter(client__in=clients, key__in=keys))
 
 
