@@ -1,7 +1,8 @@
 """So many calls to one integration at a time, and no more: a POS that hangs slows down only its own restaurant.
 
 Counted in each worker process. Whoever finds the lanes of an integration full goes away at once, for his push stays
-due; whoever has a lane goes on with the integration's next push until none is due.
+due; whoever has a lane goes on with the integration's next push until none is due, and then helps where more are known
+to be.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ def deliver_in_turn(push_id: int, seconds: float) -> int | None:
     if asked is None:
         return None
     owner = asked.integration_id
-    lane = owner or 0
     # A nudge that waited long is often too late for its own push; to claim that in vain would cost a transaction.
     wanted = push_id if asked.state == PushState.DUE else _due_of(owner)
     while wanted is not None:
+        lane = owner or 0
         if not _enter(lane):
             return None
         try:
@@ -57,6 +58,8 @@ def deliver_in_turn(push_id: int, seconds: float) -> int | None:
             somebody_left = _leave(lane)
         # He may have found the lanes full just before this one was free.
         wanted = _due_of(owner) if somebody_left else None
+        if wanted is None:
+            owner, wanted = _waiting_elsewhere()
     return None
 
 
@@ -98,3 +101,12 @@ def _due_of(integration_id: int | None) -> int | None:
         if _busy[integration_id]:
             _found[integration_id] = oldest
     return mine
+
+
+def _waiting_elsewhere() -> tuple[int, int] | tuple[None, None]:
+    """An integration whose lanes have looked up more than they have come to yet, and such a push; without asking."""
+    with _lock:
+        for integration_id, found in _found.items():
+            if found and _busy[integration_id] < LANES:
+                return integration_id, found.pop()
+    return None, None

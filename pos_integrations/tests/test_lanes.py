@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 
 import pytest
 
@@ -95,6 +96,36 @@ def test_a_nudge_that_is_too_late_for_its_own_push_brings_the_next_one(pushes, m
     monkeypatch.setattr(lanes, "deliver", deliver)
     lanes.deliver_in_turn(pushes[0].pk, 20)
     assert sorted(brought) == [pushes[1].pk, pushes[2].pk]
+
+
+def test_who_is_done_helps_where_more_is_known_to_wait(pushes, monkeypatch):
+    elsewhere = connected_place(code="efgh5678")
+    others = [place(elsewhere) for _ in range(4)]
+    make_due(*pushes, *others)
+    brought = []
+
+    def deliver(pk):
+        brought.append(pk)
+        OrderPush.objects.filter(pk=pk).update(state=PushState.SENT)
+
+    monkeypatch.setattr(lanes, "deliver", deliver)
+    other = others[0].integration_id
+    assert lanes._enter(other)
+    brought.append(lanes._due_of(other))
+    OrderPush.objects.filter(pk__in=brought).update(state=PushState.SENT)
+    assert lanes.deliver_in_turn(pushes[0].pk, 20) is None
+    lanes._leave(other)
+    assert sorted(brought) == sorted(push.pk for push in [*pushes, *others])
+    assert not lanes._busy
+
+
+def test_nobody_helps_where_all_lanes_are_taken(pushes, monkeypatch):
+    monkeypatch.setattr(lanes, "deliver", lambda pk: OrderPush.objects.filter(pk=pk).update(state="sent"))
+    monkeypatch.setattr(lanes, "_found", {7: [1, 2, 3]})
+    monkeypatch.setattr(lanes, "_busy", Counter({7: lanes.LANES}))
+    make_due(*pushes)
+    assert lanes.deliver_in_turn(pushes[0].pk, 20) is None
+    assert lanes._found == {7: [1, 2, 3]}
 
 
 def test_a_nudge_for_nothing_costs_one_look(pushes, django_assert_num_queries):
