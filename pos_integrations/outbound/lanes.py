@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 
+from django.db import connection
 from django.utils import timezone
 
 from ding.plans import Plan
@@ -23,6 +24,9 @@ LANES = 8
 # So many due ones are looked up at once, for all lanes of an integration.
 LOOKED_UP = 2 * LANES
 
+_DUE = """
+    SELECT id FROM OrderPushes WHERE state = %s AND integration_id = %s AND next_attempt_at <= %s AND expires_at > %s
+    ORDER BY next_attempt_at LIMIT %s"""
 _asked = Plan(lambda pk: OrderPush.objects.filter(pk=pk).only("integration_id", "state").order_by())
 _lock = threading.Lock()
 _busy: Counter[int] = Counter()
@@ -91,9 +95,10 @@ def _due_of(integration_id: int | None) -> int | None:
     with _lock:
         if found := _found.get(integration_id):
             return found.pop()
-    now = timezone.now()
-    due = OrderPush.objects.due(now).filter(integration=integration_id, expires_at__gt=now)
-    oldest = list(due.order_by("next_attempt_at").values_list("pk", flat=True)[:LOOKED_UP])
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, [PushState.DUE, integration_id, now, now, LOOKED_UP])
+        oldest = [row[0] for row in cursor.fetchall()]
     # So that two processes do not always reach for the same one.
     random.shuffle(oldest)
     with _lock:
