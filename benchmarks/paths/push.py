@@ -24,6 +24,7 @@ def run(bench: Bench) -> Iterator[Figure]:
     worker = stack.worker(bench.env, "worker", threads=THREADS, queues="orders")
     try:
         _caught_up(bench)
+        _warm(bench)
         yield from _all_well(bench, count, worker)
         yield from _one_hangs(bench, bench.size(400, 20))
     finally:
@@ -31,6 +32,15 @@ def run(bench: Bench) -> Iterator[Figure]:
         worker.kill()
         (bench.folder / "hang").unlink(missing_ok=True)
         bench.set_delay(0)
+    bench.empty_tables()
+
+
+def _warm(bench: Bench) -> None:
+    """Each thread of the worker has its connection, each read is compiled: unmeasured, as load on the web is."""
+    bench.orders(bench.size(2 * THREADS, 4))
+    _quiet(bench)
+    _make_due(bench)
+    _wait(bench, "state IN ('due', 'sending')", time.perf_counter() + 60)
     bench.empty_tables()
 
 
@@ -119,8 +129,11 @@ def _make_due(bench: Bench) -> None:
 
 
 def _sweep() -> None:
+    """As the scheduler does, which gives a sign of life, too: without it the worker would do the scheduler's watching."""
+    from ding.incidents import pulses
     from pos_integrations import tasks
 
+    pulses.beat()
     tasks.sweep_pushes()
 
 
@@ -130,7 +143,6 @@ def _wait(bench: Bench, where: str, until: float) -> None:
         if time.perf_counter() > until:
             raise TimeoutError(f"Still there: {where}")
         if time.perf_counter() > again:
-            # As the scheduler does.
             _sweep()
             again += 5
         time.sleep(0.05)
