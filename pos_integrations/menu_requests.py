@@ -12,6 +12,7 @@ from ding.db import transactional
 from ding.errors import DomainError
 from menus.services import MenuHeld
 from pos_integrations import menu_sync
+from pos_integrations.menu_applying import in_words
 from pos_integrations.menu_models import OPEN, MenuRequest, MenuRequestKind, MenuRequestState
 from pos_integrations.menu_sync import Trigger
 from pos_integrations.menu_turn import SyncRunning
@@ -90,7 +91,7 @@ def run(request_id: int) -> None:
     except DomainError as error:
         _end(request, lease, MenuRequestState.FAILED, error.message)
     else:
-        _end(request, lease, MenuRequestState.DONE, menu_sync.in_words(result))
+        _end(request, lease, MenuRequestState.DONE, in_words(result))
 
 
 def _end(request: MenuRequest, lease: dt.datetime | None, state: MenuRequestState, message: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -17,24 +16,22 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from ding.db import insert_rows, transactional
+from ding.db import insert_rows
 from ding.errors import Conflict, DomainError
 from ding.garbage import garbage_later
-from menus.services import MenuHeld, apply_menu, lock_menu
-from menus.services.comparing import compare_menu, digest_of
+from menus.services import MenuHeld
 from menus.snapshot import MenuSnapshot
 from pos_integrations.configuration import account_for, adapter_of, http_for
 from pos_integrations.errors import ConfigurationError, PosError
-from pos_integrations.menu_recognition import Digest, digest_of_document, forget, known_again, remember
-from pos_integrations.menu_review import drop_review, keep_review, menu_in
+from pos_integrations.menu_applying import SyncResult, apply, apply_fetched, apply_seen
+from pos_integrations.menu_recognition import digest_of_document, known_again
+from pos_integrations.menu_review import keep_review, menu_in
 from pos_integrations.menu_turn import Turn, is_free
 from pos_integrations.messages import Account
 from pos_integrations.models import (
     MenuReview,
     MenuSyncHistory,
     RestaurantPosIntegration,
-    WebhookLog,
-    WebhookStatus,
 )
 
 logger = logging.getLogger(__name__)
@@ -65,36 +62,6 @@ class SyncFailed(DomainError):
 
     status = 502
     code = "sync_failed"
-
-
-@dataclass(slots=True)
-class SyncResult:
-    """What a sync did, or a dry run would do. `problems`: what of the menu was left out and why."""
-
-    status: MenuSyncHistory.Status
-    changes: dict[str, dict[str, int]]
-    items: int
-    categories: int
-    problems: list[dict[str, str]] = field(default_factory=list)
-    dry_run: bool = False
-    left: int = 0
-
-
-def in_words(result: SyncResult) -> str:
-    """What came of a sync, for people."""
-    words = (("added", "new"), ("changed", "changed"), ("deactivated", "gone"))
-    changes = "; ".join(
-        f"{kind.replace('_', ' ')}: "
-        + ", ".join(f"{counts[key]} {word}" for key, word in words if counts[key])
-        for kind, counts in result.changes.items()
-        if any(counts.values())
-    )
-    parts = [f"{result.items} item{'s' * (result.items != 1)}; {changes or 'nothing changed'}."]
-    if result.left:
-        parts.append(f"{result.left} stayed as they are, because somebody left them.")
-    if result.problems:
-        parts.append(f"{len(result.problems)} thing(s) could not be used; see the history.")
-    return " ".join(parts)
 
 
 Progress = Callable[[str], None]
@@ -190,7 +157,7 @@ def apply_published(integration: RestaurantPosIntegration, menu: MenuSnapshot) -
     """
     started = timezone.now()
     try:
-        result = _apply(integration, account_for(integration), menu, force=False, dry_run=False)
+        result = apply(integration, account_for(integration), menu, force=False, dry_run=False)
     except MenuHeld as error:
         keep_review(integration, menu, reason=error.message, published=True)
         _write_history(
@@ -216,7 +183,7 @@ def preview_published(integration: RestaurantPosIntegration, menu: MenuSnapshot)
     Raises:
         MenuHeld
     """
-    return _apply(integration, account_for(integration), menu, force=False, dry_run=True)
+    return apply(integration, account_for(integration), menu, force=False, dry_run=True)
 
 
 def _problem(error: PosError | MenuHeld) -> dict[str, str]:
@@ -248,34 +215,14 @@ def _run(
     progress(f"comparing {len(menu.items)} items")
     try:
         if dry_run:
-            result = _apply(integration, account, menu, force=force, dry_run=True)
+            result = apply(integration, account, menu, force=force, dry_run=True)
         else:
-            result = _apply_fetched(turn, integration, account, menu, digest, force=force)
+            result = apply_fetched(turn, integration, account, menu, digest, force=force)
     except MenuHeld as error:
         if not dry_run:
             keep_review(integration, menu, reason=error.message)
         raise
     progress("done")
-    return result
-
-
-@transactional
-def _apply_fetched(
-    turn: Turn,
-    integration: RestaurantPosIntegration,
-    account: Account,
-    menu: MenuSnapshot,
-    digest: Digest,
-    *,
-    force: bool,
-) -> SyncResult:
-    """Make it ours if it is still our turn, and know its document again, all at once."""
-    lock_menu(integration.restaurant_id)
-    turn.check()
-    result = _apply(integration, account, menu, force=force, dry_run=False)
-    # With something left, our menu is not what the document says: taken later, it must be compared again.
-    if not result.left:
-        remember(integration, digest)
     return result
 
 
@@ -297,10 +244,10 @@ def _run_preview(
     progress(f"comparing {len(menu.items)} items")
     reason = ""
     try:
-        result = _apply(integration, account, menu, force=False, dry_run=True)
+        result = apply(integration, account, menu, force=False, dry_run=True)
     except MenuHeld as error:
         reason = error.message
-        result = _apply(integration, account, menu, force=True, dry_run=True)
+        result = apply(integration, account, menu, force=True, dry_run=True)
     keep_review(integration, menu, reason=reason)
     progress("done")
     return result
@@ -313,7 +260,7 @@ def _run_approved(
     kept = menu_in(review) if review else None
     menu = kept or _fetch(turn, integration, account, progress)
     progress(f"comparing {len(menu.items)} items")
-    result = _apply_seen(turn, integration, account, menu, approved, published=kept is not None)
+    result = apply_seen(turn, integration, account, menu, approved, published=kept is not None)
     if result is None:
         keep_review(integration, menu, reason=review.reason if review else "", published=kept is not None)
         raise SeenIsOld(
@@ -321,33 +268,6 @@ def _run_approved(
             "Look at what would change now, then apply it."
         )
     progress("done")
-    return result
-
-
-@transactional
-def _apply_seen(
-    turn: Turn,
-    integration: RestaurantPosIntegration,
-    account: Account,
-    menu: MenuSnapshot,
-    approved: str,
-    *,
-    published: bool,
-) -> SyncResult | None:
-    """Apply `menu` if it changes exactly what was approved: nobody else changes ours in between."""
-    lock_menu(integration.restaurant_id)
-    turn.check()
-    changes = compare_menu(restaurant=integration.restaurant, menu=menu)
-    # Nothing differs: it was applied, by whoever was cut off before he could say so.
-    if changes and digest_of(changes) != approved:
-        return None
-    result = _apply(integration, account, menu, force=True, dry_run=False)
-    if published:
-        # The webhooks that brought it need nobody any more.
-        parked = WebhookLog.objects.filter(integration=integration, restaurant=integration.restaurant)
-        parked.filter(status=WebhookStatus.PARKED, verdict="held").update(
-            status=WebhookStatus.PROCESSED, verdict="approved", processed_at=timezone.now()
-        )
     return result
 
 
@@ -359,33 +279,6 @@ def _fetch(
     menu = adapter.fetch_menu(account, http_for(account, max_bytes=MENU_BYTES))
     turn.go_on()
     return menu
-
-
-def _apply(
-    integration: RestaurantPosIntegration, account: Account, menu: MenuSnapshot, *, force: bool, dry_run: bool
-) -> SyncResult:
-    """In the transaction of whoever calls, unless nothing is written."""
-    limit = account.config["shrink_limit_percent"] or settings.MENU_SHRINK_LIMIT_PERCENT
-    changes = apply_menu(
-        restaurant=integration.restaurant, menu=menu, shrink_limit_percent=limit, force=force, dry_run=dry_run
-    )
-    if not dry_run:
-        forget(integration.restaurant_id)
-        # Whatever waited to be looked at was compared with the menu before.
-        drop_review(integration)
-    return SyncResult(
-        status=_status(menu),
-        changes=changes.as_json(),
-        items=len(menu.items),
-        categories=len(menu.categories),
-        problems=[problem.as_json() for problem in menu.problems],
-        dry_run=dry_run,
-        left=changes.left,
-    )
-
-
-def _status(menu: MenuSnapshot) -> MenuSyncHistory.Status:
-    return MenuSyncHistory.Status.PARTIAL if menu.problems else MenuSyncHistory.Status.SUCCESS
 
 
 def _next_scheduled(account: Account, now: dt.datetime) -> dt.datetime | None:

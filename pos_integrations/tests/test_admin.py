@@ -24,6 +24,7 @@ from pos_integrations.admin import integrations as integrations_admin
 from pos_integrations.admin import ledger
 from pos_integrations.configuration import account_for, valid_secrets
 from pos_integrations.fields import PREFIX, Secret
+from pos_integrations.menu_applying import SyncResult
 from pos_integrations.messages import Finding
 from pos_integrations.models import (
     MenuSyncHistory,
@@ -746,7 +747,7 @@ def test_sync_now_reports_in_words(operator, integration, monkeypatch):
             "item": {"added": 2, "changed": 0, "deactivated": 1},
             "tax": {"added": 0, "changed": 0, "deactivated": 0},
         }
-        return menu_sync.SyncResult(MenuSyncHistory.Status.SUCCESS, changes, items=12, categories=3)
+        return SyncResult(MenuSyncHistory.Status.SUCCESS, changes, items=12, categories=3)
 
     monkeypatch.setattr(menu_sync, "sync_menu", sync)
 

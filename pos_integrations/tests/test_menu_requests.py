@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from menus.models import Item, Menu
 from menus.services import Choice, MenuHeld, leave_changes, take_changes
-from pos_integrations import inbound, menu_requests, menu_sync, tasks
+from pos_integrations import inbound, menu_applying, menu_requests, menu_sync, tasks
 from pos_integrations.menu_models import MenuRequestKind
 from pos_integrations.menu_review import changes_in
 from pos_integrations.models import (
@@ -234,13 +234,13 @@ def test_it_runs_once(integration):
 def test_each_step_is_written_down_while_it_runs(integration, pos, monkeypatch):
     pos.set_menu("abcd1234", repriced())
     seen = []
-    apply = menu_sync.apply_menu
+    apply = menu_applying.apply_menu
 
     def look(**arguments):
         seen.append(MenuRequest.objects.values_list("state", "step").get())
         return apply(**arguments)
 
-    monkeypatch.setattr(menu_sync, "apply_menu", look)
+    monkeypatch.setattr(menu_applying, "apply_menu", look)
     ask(integration, SYNC)
     assert seen == [("running", "comparing 3 items")]
 

@@ -66,7 +66,7 @@ def test_a_bug_of_ours_is_in_the_history_and_owed_again(integration, monkeypatch
     def broken(*args, **options):
         raise ZeroDivisionError("with a secret in its message")
 
-    monkeypatch.setattr(menu_sync, "_apply", broken)
+    monkeypatch.setattr(menu_sync, "apply_fetched", broken)
     with pytest.raises(
         SyncFailed, match=r"An error in ding itself: ZeroDivisionError\. The log has the rest\."
     ):
@@ -79,6 +79,7 @@ def test_a_bug_of_ours_is_in_the_history_and_owed_again(integration, monkeypatch
     assert is_free(integration)
     assert due_in(integration) == about(15 * MINUTE)
     assert "A menu sync failed in our own code." in caplog.text
+    monkeypatch.setattr(menu_sync, "apply", broken)
     with pytest.raises(SyncFailed):
         sync(integration, dry_run=True)
     assert MenuSyncHistory.objects.count() == 1

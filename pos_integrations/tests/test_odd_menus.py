@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from menus.models import Item
 from pos_integrations import menu_sync
+from pos_integrations.menu_applying import SyncResult
 from pos_integrations.menu_sync import SyncFailed, Trigger
 from pos_integrations.models import MenuSyncHistory
 from pos_integrations.simulator import sample_menu
@@ -106,7 +107,7 @@ def odd_menu(draw: Any) -> Any:
 def test_no_menu_breaks_a_sync_and_twice_is_once(integration: Any, pos: Any, menu: Any) -> None:
     pos.set_menu("abcd1234", menu)
 
-    def sync() -> menu_sync.SyncResult:
+    def sync() -> SyncResult:
         return menu_sync.sync_menu(fresh(integration), trigger=Trigger.API, force=True)
 
     try:
