@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 
 from django.utils import timezone
@@ -47,6 +48,7 @@ def scheme_named(adapter: PosAdapter, mode: str) -> Scheme | None:
     return next((scheme for scheme in schemes_of(adapter) if scheme.name == mode), None)
 
 
+@functools.cache
 def schemes_of(adapter: PosAdapter) -> tuple[Scheme, ...]:
     """All that an integration at this POS may use: the POS's own first."""
     return (*adapter.signature_schemes, *COMMON_SCHEMES)
