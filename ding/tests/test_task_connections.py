@@ -8,6 +8,7 @@ import pytest
 from celery import signals
 from django.db import connection
 
+from ding import celery
 from ding.celery import app
 
 
@@ -20,8 +21,9 @@ def look() -> object:
 
 
 @pytest.fixture
-def run():
+def run(monkeypatch):
     """Run the task as a worker does, between the signals that Celery's own part for Django listens to."""
+    monkeypatch.setattr(celery, "_keepers", set())
     fixup = app._fixups[0].worker_fixup.install()
 
     def once():
@@ -41,6 +43,15 @@ def run():
 @pytest.mark.django_db(transaction=True)
 def test_the_next_task_uses_the_same_connection(run):
     assert run() is run()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_some_threads_of_a_process_keep_theirs(run, monkeypatch):
+    monkeypatch.setattr(celery, "_keepers", set(range(celery.KEPT)))
+    if connection.vendor != "mysql":
+        pytest.skip("SQLite in memory is never closed")
+    run()
+    assert connection.connection is None
 
 
 @pytest.mark.django_db(transaction=True)
