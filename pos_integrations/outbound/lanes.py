@@ -2,7 +2,8 @@
 
 Counted in each worker process. Whoever finds the lanes of an integration full goes away at once, for his push stays
 due; whoever has a lane goes on with the integration's next push until none is due, and then helps where more are known
-to be.
+to be. What has waited for its time, or for a POS that did not answer, is left to the sweeper's pace: a POS that comes
+back is not run over.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ LANES = 8
 # So many due ones are looked up at once, for all lanes of an integration.
 LOOKED_UP = 2 * LANES
 
+# Those whose first moment was when they were made: `{soon}` is a second after that.
 _DUE = """
     SELECT id FROM OrderPushes WHERE state = %s AND integration_id = %s AND next_attempt_at <= %s AND expires_at > %s
-    ORDER BY next_attempt_at LIMIT %s"""
+    AND next_attempt_at < {soon} ORDER BY next_attempt_at LIMIT %s"""
+_SOON = {"sqlite": "datetime(created_at, '+1 second')", "mysql": "created_at + INTERVAL 1 SECOND"}
 _asked = Plan(lambda pk: OrderPush.objects.filter(pk=pk).only("integration_id", "state").order_by())
 _lock = threading.Lock()
 _busy: Counter[int] = Counter()
@@ -97,7 +100,9 @@ def _due_of(integration_id: int | None) -> int | None:
             return found.pop()
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, [PushState.DUE, integration_id, now, now, LOOKED_UP])
+        cursor.execute(
+            _DUE.format(soon=_SOON[connection.vendor]), [PushState.DUE, integration_id, now, now, LOOKED_UP]
+        )
         oldest = [row[0] for row in cursor.fetchall()]
     # So that two processes do not always reach for the same one.
     random.shuffle(oldest)

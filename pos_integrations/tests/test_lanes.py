@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections import Counter
 
 import pytest
+from django.db.models import F
 
-from pos_integrations import tasks
+from pos_integrations import outbound, tasks
 from pos_integrations.models import OrderPush, PushState
 from pos_integrations.outbound import at_once, lanes
 from pos_integrations.tests.factories import connected_place, make_due, place
@@ -175,3 +177,22 @@ def test_several_are_brought_at_the_same_time(monkeypatch):
     assert at_once.deliver_each([1, 2, 3], 20) == [2]
     assert len(set(closed)) == 3
     assert threading.get_ident() not in closed
+
+
+def test_what_has_waited_is_left_to_the_sweepers_pace(pushes, monkeypatch):
+    brought = []
+
+    def deliver(pk):
+        brought.append(pk)
+        OrderPush.objects.filter(pk=pk).update(state=PushState.SENT)
+
+    monkeypatch.setattr(lanes, "deliver", deliver)
+    first, waited, fresh = pushes
+    make_due(*pushes)
+    OrderPush.objects.filter(pk=waited.pk).update(created_at=F("next_attempt_at") - dt.timedelta(seconds=5))
+    assert lanes.deliver_in_turn(first.pk, 20) is None
+    assert brought == [first.pk, fresh.pk]
+    assert waited.pk in outbound.due_pushes()
+    # Who is asked for by name goes.
+    assert lanes.deliver_in_turn(waited.pk, 20) is None
+    assert brought[2:] == [waited.pk]
