@@ -215,14 +215,14 @@ def test_a_question_and_nonsense_are_left_to_django(server, at, send):
 
 
 def test_a_change_while_it_is_learnt_is_never_kept_as_if_it_were_not(at, send, monkeypatch):
-    read = quickly.integration_row
+    read = quickly.integration_rows
 
     def slow(*args):
         found = read(*args)
         PosProvider.objects.update(global_config={"signature_mode": "bearer"})
         return found
 
-    monkeypatch.setattr(quickly, "integration_row", slow)
+    monkeypatch.setattr(quickly, "integration_rows", slow)
     assert send() == (200, "long")
     assert send() == (401, "long")
 
@@ -244,7 +244,8 @@ def test_those_who_come_together_share_one_insert_or_are_stored_each_alone(
         as_bytes(bodies[0]).decode(),
         as_bytes(bodies[2]).decode(),
     ]
-    changed = second._replace(secret=second.secret._replace(hash=second.integration.hash))
+    *others, secret = second.relied_on
+    changed = second._replace(relied_on=(*others, secret._replace(hash=others[0].hash)))
     with pytest.raises(quickly._SomeChanged):
         quickly._insert([first, changed, third])
     assert stored() == 3
@@ -285,10 +286,12 @@ def test_two_looks_at_one_sender_of_which_one_is_old_are_told_apart(at, send, mo
     monkeypatch.setattr(quickly, "_stored", lambda proven: came.append(proven) or Taken.ALONG)
     send()
     PosProvider.objects.update(global_config={"environment": "sandbox"})
-    row = quickly.integration_row("petpooja", None, "abcd1234")
-    new = came[0]._replace(integration=row)
-    assert row.id == came[0].integration.id
-    assert row.hash != came[0].integration.hash
+    integration, provider, secret = came[0].relied_on
+    integration_now, provider_now = quickly.integration_rows("petpooja", None, "abcd1234")
+    assert integration_now == integration
+    assert provider_now.id == provider.id
+    assert provider_now.hash != provider.hash
+    new = came[0]._replace(relied_on=(integration, provider_now, secret))
     with pytest.raises(quickly._SomeChanged):
         quickly._insert([came[0], new])
     assert [quickly._insert([one]) for one in (came[0], new)] == [[Taken.NOT], [Taken.FIRST]]

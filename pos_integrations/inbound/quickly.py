@@ -41,7 +41,7 @@ from pos_integrations.configuration import (
 from pos_integrations.configuration.webhook_secrets import HeldSecret
 from pos_integrations.errors import MalformedPayload, NotAuthentic
 from pos_integrations.inbound.door import topic_at
-from pos_integrations.inbound.fingerprints import Row, all_as_they_were, integration_row, secret_rows
+from pos_integrations.inbound.fingerprints import Row, all_as_they_were, integration_rows, secret_rows
 from pos_integrations.messages import Outcome, Reply, WebhookRequest
 from pos_integrations.models import WebhookLog
 
@@ -61,11 +61,13 @@ class Taken(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A recipient, and the rows it was made of as they stood in the database before; its secrets' by id."""
+    """A recipient, and the rows it was made of as they stood in the database before.
+
+    `relied_on`: by the id of the secret that proves a webhook, None for one without.
+    """
 
     recipient: Recipient
-    integration: Row
-    secrets: dict[int, Row]
+    relied_on: dict[int | None, tuple[Row, ...]]
 
 
 _lock = threading.Lock()
@@ -112,10 +114,9 @@ def receive_again(
         return Taken.NOT
     to = known.recipient
     row = (to.pos_provider_id, to.integration_id, to.restaurant_id, topic.name, payload, remote_address, mode)
-    relied_on = known.secrets.get(secret.id) if secret else None
-    taken = Taken.NOT
-    if secret is None or relied_on is not None:
-        taken = _store(_Proven(row, known.integration, relied_on))
+    # A secret that is not there has come since: it is the door's to look at.
+    relied_on = known.relied_on.get(secret.id if secret else None)
+    taken = _store(_Proven(row, relied_on)) if relied_on else Taken.NOT
     if taken is Taken.NOT:
         with _lock:
             _kept.pop(key, None)
@@ -151,13 +152,13 @@ def learn(*, provider_name: str, request: WebhookRequest, public_id: str | None)
         _learned_at[key] = now
         while len(_learned_at) > MOST_KEPT:
             _learned_at.popitem(last=False)
-    integration = integration_row(adapter.slug, public_id, named)
-    secrets = secret_rows(integration.id) if integration else {}
+    rows = integration_rows(adapter.slug, public_id, named)
+    secrets = secret_rows(rows[0]) if rows else []
     found = recipient_at(adapter, public_id) if public_id else recipient_named(adapter, named)
-    if integration is None or found is None or found.mode == UNSIGNED:
+    if rows is None or found is None or found.mode == UNSIGNED:
         return
     with _lock:
-        _kept[key] = _Known(found, integration, secrets)
+        _kept[key] = _Known(found, {None: rows, **{secret.id: (*rows, secret) for secret in secrets}})
         while len(_kept) > MOST_KEPT:
             _kept.popitem(last=False)
 
@@ -199,8 +200,7 @@ class _Proven(NamedTuple):
     """A webhook that is to be stored: its row, and on whose being the same that depends."""
 
     row: tuple[str | int, ...]
-    integration: Row
-    secret: Row | None
+    relied_on: tuple[Row, ...]
 
 
 def _store(proven: _Proven) -> Taken:
@@ -221,11 +221,7 @@ def _insert(webhooks: Sequence[_Proven]) -> Sequence[Taken | Error]:
         # Somebody has just waited for the database in vain, perhaps for us: wait no longer.
         return [OperationalError("The database did not answer a moment ago.")] * len(webhooks)
     began = breaker.moment()
-    same = all_as_they_were(
-        [webhook.integration for webhook in webhooks],
-        [webhook.secret for webhook in webhooks if webhook.secret],
-        timezone.now(),
-    )
+    same = all_as_they_were([row for webhook in webhooks for row in webhook.relied_on], timezone.now())
     try:
         with one_request():
             stored = insert_if(WebhookLog, _COLUMNS, [webhook.row for webhook in webhooks], same)
