@@ -170,10 +170,10 @@ class Bench:
         return fire(port, connections, requests, **options)
 
     def beside(
-        self, web: stack.Process, requests: list[bytes], floors: Sequence[list[bytes]], floor_port: int
+        self, web: stack.Process, requests: list[bytes], floors: Sequence[tuple[int, list[bytes]]]
     ) -> tuple[Result, list[Result], Spent]:
-        """ding and floors on a second server, a slice of time each in turn: what else the machine does meets all."""
-        sides = [(self.port, requests), *((floor_port, floor) for floor in floors)]
+        """ding and floors at ports of theirs, a slice of time each in turn: what else the machine does meets all."""
+        sides = [(self.port, requests), *floors]
         slices: list[list[Result]] = [[] for _ in sides]
         spent, seconds = Spent(), self.seconds / SLICES
         for port, sent in sides:

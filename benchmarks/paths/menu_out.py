@@ -47,8 +47,8 @@ def _of_size(bench: Bench, items: int, web: stack.Process, floor_port: int) -> I
         asked = ["/empty", "/select"]
         if kept:
             asked = [f"/bytes/{kept}-{items}"]
-        floors = [[http("GET", address)] for address in asked]
-        result, told, spent = bench.beside(web, [http("GET", path, headers)], floors, floor_port)
+        floors = [(floor_port, [http("GET", address)]) for address in asked]
+        result, told, spent = bench.beside(web, [http("GET", path, headers)], floors)
         if set(result.statuses) != {"200" if kept else "304"}:
             raise RuntimeError(f"{case}: {result.statuses}")
         figure = Figure(
