@@ -129,7 +129,7 @@ def web(
 
 
 def worker(env: dict[str, str], name: str, *, threads: int = 16, queues: str = "") -> Process:
-    """A Celery worker for all queues, or for some."""
+    """A Celery worker for all queues, or for some, that holds at most so many calls to POS systems."""
     command = [str(BIN / "celery"), "-A", "ding", "worker", "-n", f"{name}@%h", "-l", "ERROR"]
     command += ["-Q", queues] if queues else []
     command += [
@@ -141,7 +141,7 @@ def worker(env: dict[str, str], name: str, *, threads: int = 16, queues: str = "
         "--without-gossip",
         "--without-heartbeat",
     ]
-    return Process(name, command, env)
+    return Process(name, command, {**env, "CALLS_AT_ONCE": str(threads)})
 
 
 def beat(env: dict[str, str]) -> Process:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from typing import Any
 
 from celery import Celery
@@ -18,30 +17,21 @@ app.autodiscover_tasks()
 app.autodiscover_tasks(["ding.privacy"])
 # Celery would close the database's connection before and after each task: four round trips to open the next one.
 app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
-# So many threads of a process keep theirs: where there are 64, the others' would lie idle and be missed elsewhere.
-KEPT = 8
-_keepers: set[int] = set()
 
 
 @task_prerun.connect
-def _check_connection(**kwargs: Any) -> None:
-    """As for requests: kept for CONN_MAX_AGE, and asked before its first use whether it still works."""
+def _before(**kwargs: Any) -> None:
     # Late: settings are there only now.
-    from django.db import close_old_connections
+    from ding.connections import before_work
 
-    close_old_connections()
+    before_work()
 
 
 @task_postrun.connect
-def _keep_connection(**kwargs: Any) -> None:
-    from django.db import close_old_connections, connections
+def _after(**kwargs: Any) -> None:
+    from ding.connections import after_work
 
-    thread = threading.get_ident()
-    if thread in _keepers or len(_keepers) < KEPT:
-        _keepers.add(thread)
-        close_old_connections()
-    else:
-        connections.close_all()
+    after_work()
 
 
 @worker_ready.connect

@@ -107,6 +107,8 @@ FAILED_CALLS_PER_MINUTE = number("FAILED_CALLS_PER_MINUTE", 300, 0, 1_000_000)
 LOG_INS_PER_MINUTE = number("LOG_INS_PER_MINUTE", 30, 0, 1_000_000)
 # Calls of one API client in one scope.
 API_CALLS_PER_MINUTE = number("API_CALLS_PER_MINUTE", 60_000, 0, 1_000_000)
+# Calls to POS systems that one worker process holds at a time, each with a connection to the database.
+CALLS_AT_ONCE = number("CALLS_AT_ONCE", 64, 1, 1_000)
 # Calls of one API client for one restaurant that make ding call its POS.
 COSTLY_CALLS_PER_MINUTE = number("COSTLY_CALLS_PER_MINUTE", 30, 0, 1_000_000)
 

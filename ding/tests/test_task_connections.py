@@ -8,7 +8,7 @@ import pytest
 from celery import signals
 from django.db import connection
 
-from ding import celery
+from ding import connections
 from ding.celery import app
 
 
@@ -23,7 +23,7 @@ def look() -> object:
 @pytest.fixture
 def run(monkeypatch):
     """Run the task as a worker does, between the signals that Celery's own part for Django listens to."""
-    monkeypatch.setattr(celery, "_keepers", set())
+    monkeypatch.setattr(connections, "_keepers", set())
     fixup = app._fixups[0].worker_fixup.install()
 
     def once():
@@ -47,7 +47,7 @@ def test_the_next_task_uses_the_same_connection(run):
 
 @pytest.mark.django_db(transaction=True)
 def test_only_some_threads_of_a_process_keep_theirs(run, monkeypatch):
-    monkeypatch.setattr(celery, "_keepers", set(range(celery.KEPT)))
+    monkeypatch.setattr(connections, "_keepers", set(range(connections.KEPT)))
     if connection.vendor != "mysql":
         pytest.skip("SQLite in memory is never closed")
     run()

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from django.db import close_old_connections, connection
+from django.conf import settings
+from django.db import connection
 
+from ding.connections import after_work, before_work
 from pos_integrations.outbound.lanes import deliver_in_turn
 
-# Calls that one process holds, and connections to the database that it needs for them.
-AT_ONCE = 64
-
 # Its threads begin when they are first needed: after a worker has forked.
-_threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="push")
+_threads = ThreadPoolExecutor(settings.CALLS_AT_ONCE, thread_name_prefix="push")
 
 
 def deliver_each(push_ids: Sequence[int], seconds: float) -> list[int]:
@@ -28,8 +27,8 @@ def deliver_each(push_ids: Sequence[int], seconds: float) -> list[int]:
 
 
 def _deliver(push_id: int, seconds: float) -> int | None:
-    close_old_connections()
+    before_work()
     try:
         return deliver_in_turn(push_id, seconds)
     finally:
-        close_old_connections()
+        after_work()

@@ -167,7 +167,7 @@ def test_never_more_at_once_than_there_are_lanes():
 def test_several_are_brought_at_the_same_time(monkeypatch):
     together = threading.Barrier(3)
     closed = []
-    monkeypatch.setattr(at_once, "close_old_connections", lambda: closed.append(threading.get_ident()))
+    monkeypatch.setattr(at_once, "after_work", lambda: closed.append(threading.get_ident()))
 
     def deliver(push_id, seconds):
         together.wait(20)
