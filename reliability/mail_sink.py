@@ -67,6 +67,8 @@ class MailSink:
             if line == b".\r\n":
                 break
             whole += line
+        else:
+            return  # its sender died
         subject = re.search(rb"^Subject: (.*(?:\r\n[ \t].*)*)", whole, re.MULTILINE)
         self.taken.append((to, subject[1].decode("latin-1") if subject else ""))
 

@@ -153,6 +153,8 @@ def dies_anywhere(rig: Rig, n: int) -> list[Figure]:
         final = seen_prices(rig, CODE)
         rig.strict.set_menu(CODE, good)
         rig.force_menu(CODE)
+    if twice := [message for message, count in Counter(sink.taken).items() if count > 1]:
+        rig.say(f"told twice: {twice}")
     if not_reached:
         rig.say(f"never written to while a kill was waiting: {', '.join(not_reached)}")
     return [
