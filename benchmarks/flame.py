@@ -3,15 +3,16 @@
     python benchmarks/flame.py [SECONDS]
 
 Starts what the benchmark starts, places orders through ding's own WSGI application in this process, and looks at its
-stack every two milliseconds. The wider a bar, the more often it was seen; below it stands what called it.
+stack whenever it has used some milliseconds of the processor: what waits is not seen. The wider a bar, the more often it
+was seen; above it stands what called it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
-import threading
 import time
 from contextlib import ExitStack
 from html import escape
@@ -58,36 +59,32 @@ def main() -> None:
 
         for _ in range(10):
             order()
-        root, done = Node("placing an order of 5 lines", ""), threading.Event()
-        watched = threading.get_ident()
-        watcher = threading.Thread(target=_watch, args=(root, watched, done), daemon=True)
-        watcher.start()
+        root = Node("placing an order of 5 lines", "")
+        signal.signal(signal.SIGPROF, lambda number, frame: _look(root, frame))
+        signal.setitimer(signal.ITIMER_PROF, 0.004, 0.004)
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             order()
-        done.set()
-        watcher.join()
+        signal.setitimer(signal.ITIMER_PROF, 0)
     page = ROOT / "docs/flame-orders.svg"
     page.write_text(_drawn(root))
     print(f"{root.seen} looks, {page}")
 
 
-def _watch(root: Node, thread: int, done: threading.Event) -> None:
-    while not done.wait(0.002):
-        frame = sys._current_frames().get(thread)
-        frames: list[FrameType] = []
-        while frame is not None:
-            frames.append(frame)
-            frame = frame.f_back
-        names = [_name(frame) for frame in reversed(frames)]
-        start = next((i for i, (name, _) in enumerate(names) if name == "short_way.__call__"), None)
-        if start is None:
-            continue
-        node = root
+def _look(root: Node, frame: FrameType | None) -> None:
+    frames: list[FrameType] = []
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.f_back
+    names = [_name(frame) for frame in reversed(frames)]
+    start = next((i for i, (name, _) in enumerate(names) if name == "short_way.__call__"), None)
+    if start is None:
+        return
+    node = root
+    node.seen += 1
+    for name, kind in names[start:]:
+        node = node.below.setdefault(name, Node(name, kind))
         node.seen += 1
-        for name, kind in names[start:]:
-            node = node.below.setdefault(name, Node(name, kind))
-            node.seen += 1
 
 
 def _name(frame: FrameType) -> tuple[str, str]:
