@@ -21,7 +21,9 @@ def pushes(db):
     return [place(at) for _ in range(3)]
 
 
-def test_one_nudge_brings_all_that_is_due_there(pushes, monkeypatch):
+@pytest.fixture
+def brought(monkeypatch):
+    """The ids of those that were brought to their POS, which takes them."""
     brought = []
 
     def deliver(pk):
@@ -29,6 +31,10 @@ def test_one_nudge_brings_all_that_is_due_there(pushes, monkeypatch):
         OrderPush.objects.filter(pk=pk).update(state=PushState.SENT)
 
     monkeypatch.setattr(lanes, "deliver", deliver)
+    return brought
+
+
+def test_one_nudge_brings_all_that_is_due_there(pushes, brought):
     make_due(*pushes)
     assert lanes.deliver_in_turn(pushes[1].pk, 20) is None
     assert brought[0] == pushes[1].pk
@@ -86,31 +92,17 @@ def test_a_push_that_came_just_before_the_last_lane_was_left_is_not_forgotten(pu
     assert brought == [pushes[0].pk, pushes[1].pk]
 
 
-def test_a_nudge_that_is_too_late_for_its_own_push_brings_the_next_one(pushes, monkeypatch):
+def test_a_nudge_that_is_too_late_for_its_own_push_brings_the_next_one(pushes, brought):
     make_due(*pushes)
     OrderPush.objects.filter(pk=pushes[0].pk).update(state=PushState.SENT)
-    brought = []
-
-    def deliver(pk):
-        brought.append(pk)
-        OrderPush.objects.filter(pk=pk).update(state=PushState.SENT)
-
-    monkeypatch.setattr(lanes, "deliver", deliver)
     lanes.deliver_in_turn(pushes[0].pk, 20)
     assert sorted(brought) == [pushes[1].pk, pushes[2].pk]
 
 
-def test_who_is_done_helps_where_more_is_known_to_wait(pushes, monkeypatch):
+def test_who_is_done_helps_where_more_is_known_to_wait(pushes, brought):
     elsewhere = connected_place(code="efgh5678")
     others = [place(elsewhere) for _ in range(4)]
     make_due(*pushes, *others)
-    brought = []
-
-    def deliver(pk):
-        brought.append(pk)
-        OrderPush.objects.filter(pk=pk).update(state=PushState.SENT)
-
-    monkeypatch.setattr(lanes, "deliver", deliver)
     other = others[0].integration_id
     assert lanes._enter(other)
     brought.append(lanes._due_of(other))
@@ -179,14 +171,7 @@ def test_several_are_brought_at_the_same_time(monkeypatch):
     assert threading.get_ident() not in closed
 
 
-def test_what_has_waited_is_left_to_the_sweepers_pace(pushes, monkeypatch):
-    brought = []
-
-    def deliver(pk):
-        brought.append(pk)
-        OrderPush.objects.filter(pk=pk).update(state=PushState.SENT)
-
-    monkeypatch.setattr(lanes, "deliver", deliver)
+def test_what_has_waited_is_left_to_the_sweepers_pace(pushes, brought):
     first, waited, fresh = pushes
     make_due(*pushes)
     OrderPush.objects.filter(pk=waited.pk).update(created_at=F("next_attempt_at") - dt.timedelta(seconds=5))
