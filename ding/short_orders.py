@@ -6,7 +6,6 @@ an order must not be tried twice, for nobody knows what became of one that was b
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
@@ -18,6 +17,7 @@ from ding import breaker
 from ding.db import one_request
 from ding.keys import caller_of
 from ding.throttle import calls
+from ding.whole_body import whole_body
 from orders.serializers import OrderInput
 from orders.services.placing import place_order
 from orders.views import MET, OrdersView, is_idempotency_key
@@ -41,7 +41,8 @@ def place(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes] |
         if idempotency_key is not None and not is_idempotency_key(idempotency_key):
             return None
         # Not before it is known who sends it.
-        body = _body(environ)
+        kind = environ.get("CONTENT_TYPE", "").partition(";")[0]
+        body = whole_body(environ, _MOST_BYTES) if kind == "application/json" else None
         if body is None:
             return None
         try:
@@ -67,18 +68,6 @@ def place(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes] |
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(told)))]
     headers += [] if created else [("Idempotent-Replayed", "true")]
     return "201 Created", [*headers, ("Cache-Control", "no-store")], told
-
-
-def _body(environ: dict[str, Any]) -> bytes | None:
-    """All of it, when it is what it says; Django may read it again."""
-    length, kind = environ.get("CONTENT_LENGTH") or "", environ.get("CONTENT_TYPE", "").partition(";")[0]
-    if kind != "application/json" or not (length.isascii() and length.isdigit()):
-        return None
-    if len(length) > 9 or int(length) > _MOST_BYTES:
-        return None
-    body: bytes = environ["wsgi.input"].read(int(length))
-    environ["wsgi.input"] = io.BytesIO(body)
-    return body if len(body) == int(length) else None
 
 
 def _told(answer: dict[str, Any]) -> bytes:

@@ -10,7 +10,6 @@ not exist. So nothing is refused here, and no rule stands here that does not sta
 from __future__ import annotations
 
 import functools
-import io
 import json
 import logging
 import random
@@ -30,6 +29,7 @@ from ding.errors import NotFound
 from ding.menu_readers import reader_of_menu
 from ding.nudge import nudge
 from ding.throttle import calls
+from ding.whole_body import whole_body
 from menus.rendering import kept_menu, knows
 from menus.views import answer
 from pos_integrations import inbound, tasks
@@ -203,19 +203,15 @@ class _Headers(Mapping[str, str]):
 
 
 def _read_webhook(environ: Environ, match: re.Match[str]) -> _Webhook | None:
-    """What came, read; None when it is not plain. Django may read it again."""
+    """What came, read; None when it is not plain."""
     provider, public_id, topic, token = match.group("provider", "public_id", "topic", "token")
-    length = environ.get("CONTENT_LENGTH") or ""
-    if (token and not public_id) or not (length.isascii() and length.isdigit() and len(length) < 10):
+    if token and not public_id:
         return None
     try:
-        if int(length) > inbound.max_bytes(provider, topic, public_id):
-            return None
+        body = whole_body(environ, inbound.max_bytes(provider, topic, public_id))
     except NotFound:
         return None
-    body = environ["wsgi.input"].read(int(length))
-    environ["wsgi.input"] = io.BytesIO(body)
-    if len(body) != int(length):
+    if body is None:
         return None
     return _Webhook(provider, public_id, WebhookRequest(topic, body, _Headers(environ), token=token or ""))
 
