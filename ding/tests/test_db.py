@@ -354,20 +354,22 @@ def test_no_rows_are_no_statement(django_assert_num_queries):
         update_rows(Item, [], ("name",))
 
 
-def test_inserted_rows_learn_their_ids(restaurant):
-    rows = [Tax(restaurant=restaurant, external_id=f"t{n}", name="GST", rate=Decimal(n)) for n in range(3)]
-    insert_rows(rows, ids=True)
+@pytest.mark.parametrize("told", [True, False])
+def test_inserted_rows_learn_their_ids(restaurant, monkeypatch, told):
+    if not told:
+        monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
+    rows = [Tax(restaurant=restaurant, external_id=f"t{n}", name="GST", rate=Decimal(n)) for n in (2, 0, 1)]
+    insert_rows(rows, ids=("restaurant_id", "external_id"))
     category = Category(restaurant=restaurant, external_id="c", name="Mains")
-    insert_rows([category], ids=True)
-    if connection.features.can_return_rows_from_bulk_insert:
-        assert [row.pk for row in rows] == [Tax.objects.get(external_id=f"t{n}").pk for n in range(3)]
-        assert not rows[0]._state.adding
+    insert_rows([category], ids=("restaurant_id", "external_id"))
+    assert [row.pk for row in rows] == [Tax.objects.get(external_id=f"t{n}").pk for n in (2, 0, 1)]
+    assert not rows[0]._state.adding
     assert category.pk == Category.objects.get().pk
 
 
 def test_inserted_rows_know_the_time_that_was_written(db):
     row = OrderStatusHistory(order_id=1, new_status="pending", source="guest", happened_at=NOW)
     with connection.constraint_checks_disabled():
-        insert_rows([row], ids=True)
+        insert_rows([row], ids=("order_id",))
         assert OrderStatusHistory.objects.get(pk=row.pk).created_at == row.created_at
         OrderStatusHistory.objects.all().delete()

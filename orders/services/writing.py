@@ -46,9 +46,9 @@ def write_down(priced: Sequence[PricedOrder], now: dt.datetime) -> list[dict[str
     Raises IntegrityError when one of the keys is taken.
     """
     orders = [_order(one) for one in priced]
-    _insert_orders(orders)
+    insert_rows(orders, ids=("reference",))
     lines = {order.pk: _lines(order, one) for order, one in zip(orders, priced, strict=True)}
-    _insert_lines([line for of_one in lines.values() for line in of_one])
+    insert_rows([line for of_one in lines.values() for line in of_one], ids=("order_id", "position"))
     addons = [
         addon
         for order, one in zip(orders, priced, strict=True)
@@ -127,16 +127,6 @@ def _order(priced: PricedOrder) -> Order:
     )
 
 
-def _insert_orders(orders: Sequence[Order]) -> None:
-    insert_rows(orders, ids=True)
-    if any(order.pk is None for order in orders):
-        # Oracle's MySQL does not tell the new ids.
-        named = Order.objects.filter(reference__in=[order.reference for order in orders])
-        ids = dict(named.values_list("reference", "pk"))
-        for order in orders:
-            order.pk = ids[order.reference]
-
-
 def _lines(order: Order, priced: PricedOrder) -> list[OrderItem]:
     return [
         OrderItem(
@@ -163,15 +153,6 @@ def _lines(order: Order, priced: PricedOrder) -> list[OrderItem]:
             zip(priced.request.lines, priced.quote.lines, strict=True), start=1
         )
     ]
-
-
-def _insert_lines(lines: Sequence[OrderItem]) -> None:
-    insert_rows(lines, ids=True)
-    if any(line.pk is None for line in lines):
-        found = OrderItem.objects.filter(order__in={line.order_id for line in lines})
-        ids = {(order, position): pk for order, position, pk in found.values_list("order", "position", "pk")}
-        for line in lines:
-            line.pk = ids[line.order_id, line.position]
 
 
 def _addons(lines: Sequence[OrderItem], request: OrderRequest, quote: Quote) -> list[OrderItemAddOn]:

@@ -74,7 +74,7 @@ def _claim(push_ids: Sequence[int]) -> list[Claimed | None]:
             push.request_body = None
     update_rows(OrderPush, mine, ["state", "attempts", "next_attempt_at", "updated_at", "integration"])
     attempts = [OrderPushAttempt(push=push, number=push.attempts, started_at=now) for push in mine]
-    insert_rows(attempts, ids=True)
+    insert_rows(attempts, ids=("push_id", "number"))
     claimed = {attempt.push_id: Claimed(attempt.push, attempt) for attempt in attempts}
     # Whoever asks for one that another asks for at the same time gets none.
     return [claimed.pop(push_id, None) for push_id in push_ids]

@@ -46,13 +46,7 @@ def owe_pushes(orders: Sequence[Order]) -> list[OrderPush]:
         pushes.append(
             OrderPush(order=order, integration=integration, next_attempt_at=start, expires_at=expires_at)
         )
-    insert_rows(pushes, ids=True)
-    if any(push.pk is None for push in pushes):
-        # Oracle's MySQL does not tell the new ids.
-        owed = OrderPush.objects.filter(order__in=orders, kind=PushKind.ORDER)
-        ids = dict(owed.values_list("order", "pk"))
-        for push in pushes:
-            push.pk = ids[push.order_id]
+    insert_rows(pushes, ids=("order_id", "kind"))
     return pushes
 
 

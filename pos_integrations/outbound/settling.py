@@ -101,12 +101,6 @@ def _keep_pos_ids(results: dict[int, PushResult]) -> None:
 
 def _record_all(calls: Sequence[Call]) -> None:
     attempts = [call.attempt for call in calls if call.attempt is not None]
-    if unnamed := [attempt for attempt in attempts if attempt.pk is None]:
-        # Oracle's MySQL does not tell the new ids.
-        found = OrderPushAttempt.objects.filter(push__in=[attempt.push_id for attempt in unnamed])
-        ids = {(push, number): pk for pk, push, number in found.values_list("pk", "push_id", "number")}
-        for attempt in unnamed:
-            attempt.pk = ids[attempt.push_id, attempt.number]
     for call in calls:
         if call.attempt is not None:
             for name, value in _recorded(call, OrderPushAttempt.Outcome.SENT, None).items():
